@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// The sources are TypeScript that Node 24 runs as it is. An older Node hands over to the one that
+// `npm ci` installed (the npm package `node`), so that Node 20 and npm are enough to start.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const main = new URL("../cli/main.ts", import.meta.url);
+if (Number(process.versions.node.split(".")[0]) >= 24) {
+  await import(main.href);
+} else {
+  const node = fileURLToPath(new URL("../node_modules/node/bin/node", import.meta.url));
+  if (!existsSync(node)) {
+    console.error(`stopcode needs Node 24; this is ${process.version}, and ${node} is missing. Run: npm ci`);
+    process.exit(1);
+  }
+  const run = spawnSync(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: "inherit" });
+  process.exit(run.status ?? 1);
+}

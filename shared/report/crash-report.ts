@@ -1,0 +1,216 @@
+import { z } from "zod";
+
+/**
+ * The report: schema `stopcode.report/1` (DESIGN, "Report"). For what both know it is a
+ * superset of rust-minidump's `minidump-stackwalk --json`; every field may be null or absent.
+ *
+ * Fields are restricted until they are marked public: only public ones may appear in logs and
+ * events. `docs/report-schema.json` is generated from this file (`npm run docs:schemas`).
+ */
+
+/** Version of the report's shape. Bump it with an upgrader in upgrade.ts and a kept old fixture. */
+export const REPORT_SCHEMA = "stopcode.report/1";
+/** Version of the analysis: a different one may give a different report of the same dump. */
+export const ANALYZER_VERSION = "0.1.0";
+
+/** Marks a field as public. */
+const pub = <T extends z.ZodType>(schema: T): T => schema.meta({ access: "public" });
+
+const hex = z.string().regex(/^0x[0-9a-f]+$/);
+const text = z.string().nullable();
+const count = z.int().nonnegative();
+
+const frame = z.object({
+  frame: pub(count),
+  /** Always an absolute address. */
+  offset: pub(hex),
+  module: pub(text),
+  module_offset: pub(hex.nullable()),
+  function: pub(text),
+  function_offset: pub(hex.nullable()),
+  file: text,
+  line: pub(count.nullable()),
+  inlines: z.array(z.object({ function: text, file: text, line: count.nullable() })).nullable(),
+  trust: pub(z.enum(["context", "cfi", "frame_pointer", "cfi_scan", "scan", "inline", "prewalked", "none"])),
+  missing_symbols: pub(z.boolean()),
+  unloaded_modules: z.array(z.object({ module: z.string(), offsets: z.array(hex) })).nullable(),
+  registers: z.record(z.string(), hex).optional(),
+});
+
+const thread = z.object({
+  thread_id: pub(count),
+  thread_name: text,
+  frame_count: pub(count),
+  last_error_value: text,
+  frames: z.array(frame),
+});
+
+const module = z.object({
+  base_addr: pub(hex),
+  end_addr: pub(hex),
+  /** Base name. */
+  filename: pub(z.string()),
+  version: pub(text),
+  code_id: pub(text),
+  debug_id: pub(text),
+  debug_file: text,
+  timestamp: pub(hex.nullable()),
+  checksum: pub(hex.nullable()),
+  /** `not-read`: a budget left identity and version out; `absent`: the dump does not hold them. */
+  identity: pub(z.enum(["read", "not-read", "absent"])),
+  cert_subject: text,
+  loaded_symbols: pub(z.boolean()),
+  missing_symbols: pub(z.boolean()),
+  corrupt_symbols: pub(z.boolean()),
+  symbol_url: text,
+});
+
+const unloadedModule = z.object({
+  base_addr: pub(hex),
+  end_addr: pub(hex),
+  filename: pub(z.string()),
+  code_id: pub(text),
+  cert_subject: text,
+});
+
+const argument = z.object({ value: pub(hex), meaning: pub(text) });
+
+/** The whole report as a zod schema: tests and readers of stored reports validate with it. */
+export const crashReportSchema = z.object({
+  schema: pub(z.literal(REPORT_SCHEMA)),
+  analyzer_version: pub(z.string()),
+  grouping: pub(z.string()),
+  status: pub(z.string()),
+  dump: z.object({
+    kind: pub(z.string()),
+    format: pub(z.string()),
+    dump_type: pub(hex.nullable()),
+    size: pub(count),
+    created: pub(text),
+    uptime_seconds: pub(z.number().nullable()),
+    truncated: pub(z.boolean()),
+    /** Streams of a minidump, sections of a kernel dump: name and place. */
+    streams: z.array(z.object({ name: z.string(), offset: count, size: count })).optional(),
+    sections: z.array(z.object({ name: z.string(), offset: count, size: count })).optional(),
+  }),
+  crash_info: z.object({
+    type: pub(text),
+    address: pub(hex.nullable()),
+    crashing_thread: pub(count.nullable()),
+    assertion: text,
+  }),
+  system_info: z.object({
+    os: pub(text),
+    os_ver: pub(text),
+    cpu_arch: pub(text),
+    cpu_info: pub(text),
+    cpu_count: pub(count.nullable()),
+    cpu_microcode_version: pub(text),
+    product_type: pub(text).optional(),
+    suite_mask: pub(hex).optional(),
+  }),
+  bugcheck: z
+    .object({
+      code: pub(hex),
+      name: pub(text),
+      description: pub(text),
+      args: z.array(argument).length(4),
+      sub_code: pub(text),
+    })
+    .nullable(),
+  exception: z
+    .object({
+      code: pub(hex),
+      name: pub(text),
+      text: pub(text),
+      flags: pub(hex),
+      address: pub(hex),
+      parameters: z.array(hex),
+      /** read, write, execute */
+      access: pub(text),
+      /** null, user, kernel, non-canonical, stack, guard, … */
+      address_class: pub(text),
+    })
+    .nullable(),
+  process: z.object({ pid: pub(count.nullable()), name: pub(text), uptime_seconds: pub(z.number().nullable()) }),
+  thread: z.object({ id: pub(count.nullable()), name: text, irql: pub(count.nullable()) }).nullable(),
+  processor: z
+    .object({
+      number: pub(count.nullable()),
+      vendor: pub(text),
+      mhz: pub(count.nullable()),
+      irql: pub(count.nullable()),
+    })
+    .nullable(),
+  kernel: z
+    .object({
+      base: hex.nullable(),
+      loaded_module_list: hex,
+      active_process_head: hex,
+      directory_table_base: hex,
+      debugger_data: hex.nullable(),
+      build_lab: pub(text),
+      attributes: pub(hex.nullable()),
+      producer: pub(text),
+      major_version: pub(count),
+      minor_version: pub(count),
+    })
+    .nullable(),
+  pid: pub(count.nullable()),
+  process_uptime: pub(z.number().nullable()),
+  main_module: pub(count.nullable()),
+  modules: z.array(module),
+  unloaded_modules: z.array(unloadedModule),
+  thread_count: pub(count),
+  threads: z.array(thread),
+  crashing_thread: thread.extend({ threads_index: pub(count) }).nullable(),
+  lsb_release: z.record(z.string(), text).nullable(),
+  /** WinDbg's own field names and values, as `!analyze -v` prints them. */
+  analysis: z.record(z.string(), z.string()),
+  culprit: z
+    .object({
+      module: pub(text),
+      version: pub(text),
+      symbol: pub(text),
+      confidence: pub(z.enum(["high", "medium", "low", "none"])),
+      /** What was seen and which rule it fed. */
+      reasons: z.array(z.object({ rule: z.string(), seen: z.string() })),
+    })
+    .nullable(),
+  bucket: z
+    .object({
+      id: pub(z.string()),
+      title: pub(z.string()),
+      grouping: pub(z.string()),
+      why: z.array(z.string()),
+    })
+    .nullable(),
+  symbols: z.array(
+    z.object({
+      module: z.string(),
+      status: z.enum(["found", "missing", "mismatched", "corrupt"]),
+      debug_id: text,
+      code_id: text,
+      looked_in: z.array(z.string()),
+    }),
+  ),
+  notes: pub(z.array(z.object({ code: z.string(), where: z.string(), detail: z.string() }))),
+  io: pub(
+    z.object({
+      source_size: count,
+      bytes_read: count,
+      requests: count,
+      rounds: count,
+      symbols: z.object({ bytes_read: count, requests: count, rounds: count }),
+    }),
+  ),
+  /** Texts of Breakpad, Crashpad and Mozilla streams under rust-minidump's keys. */
+  extras: z.record(z.string(), z.unknown()),
+});
+
+/** A report as code handles it. */
+export type CrashReport = z.infer<typeof crashReportSchema>;
+/** One frame of a report. */
+export type ReportFrame = CrashReport["threads"][number]["frames"][number];
+/** One thread of a report. */
+export type ReportThread = CrashReport["threads"][number];
