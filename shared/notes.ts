@@ -1,4 +1,4 @@
-import { MissingRanges } from "./bytes/block-cache.ts";
+import { type FetchedBytes, MissingRanges } from "./bytes/block-cache.ts";
 import { BudgetError, SourceError, StopcodeError } from "./bytes/errors.ts";
 
 /**
@@ -63,6 +63,31 @@ export function attempt<T>(notes: Notes, where: string, step: () => T): T | unde
       // A bug of ours: the class says enough for a metric, the message may quote what was read.
       notes.add(`internal.${error instanceof Error ? error.name : "unknown"}`, where, "the step failed");
     }
+    return undefined;
+  }
+}
+
+/** What {@link attemptStep} needs of a step runner. */
+interface Runner {
+  run<T>(step: (bytes: FetchedBytes) => T): Promise<T>;
+}
+
+/**
+ * Runs one optional step that may fetch: its value, or undefined and a note when it fails or a budget
+ * ends it, so that what was read so far still becomes a partial report. Source errors pass through:
+ * another delivery may succeed where this one could not read.
+ */
+export async function attemptStep<T>(
+  runner: Runner,
+  notes: Notes,
+  where: string,
+  step: (bytes: FetchedBytes) => T,
+): Promise<T | undefined> {
+  try {
+    return await runner.run((bytes) => attempt(notes, where, () => step(bytes)));
+  } catch (error) {
+    if (!(error instanceof BudgetError)) throw error;
+    notes.add(error.code, where, error.message);
     return undefined;
   }
 }
