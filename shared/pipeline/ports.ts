@@ -60,10 +60,15 @@ export interface CrashStore {
    * @returns `exists` when the crash was already recorded: nothing is written, nothing counted
    */
   recordCrash(record: CrashRecord): Promise<"created" | "exists">;
-  /** Puts the bucket if it is not there. That one write decides who announces it. */
-  createBucket(bucket: BucketRecord): Promise<"created" | "exists">;
+  /**
+   * Puts the bucket if it is not there. That one write decides who announces it.
+   * @returns the bucket that stands now: the given one, or the one that was there before
+   */
+  createBucket(bucket: BucketRecord): Promise<BucketRecord>;
   /** Consistent read. */
   getBucket(bucketId: string): Promise<BucketRecord | undefined>;
+  /** Adds a note code to a crash that is there; adding it again changes nothing. */
+  addNoteCode(crashId: string, code: string): Promise<void>;
   /** Marks the crash as notified: all its events were accepted by the bus. */
   markNotified(crashId: string): Promise<void>;
   /**
@@ -85,6 +90,16 @@ export interface CrashStore {
 export interface EventPublisher {
   /** Hands events over; resolves only when all were accepted. */
   publish(events: readonly StopcodeEvent[]): Promise<void>;
+}
+
+/** What the platform gives that `shared/` does not import: hashes and compression. */
+export interface Platform {
+  /** First 32 hex digits of SHA-256 over the parts, each preceded by its length. */
+  hash(parts: readonly string[]): string;
+  /** MD5 digest, 16 bytes: WinDbg's FAILURE_ID_HASH is made of it. */
+  md5(bytes: Uint8Array): Uint8Array;
+  gzip(bytes: Uint8Array): Promise<Uint8Array>;
+  gunzip(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array>;
 }
 
 /** Structured log: public fields and codes only. */
