@@ -8,7 +8,7 @@ import { z } from "zod";
 /** `source` of every event. */
 export const EVENT_SOURCE = "stopcode";
 /** Version of all event shapes. */
-export const EVENT_VERSION = 1;
+export const EVENT_VERSION = 1 as const;
 
 const base = {
   version: z.literal(EVENT_VERSION),

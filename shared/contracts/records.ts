@@ -27,6 +27,8 @@ export interface CrashRecord {
   readonly stopName?: string;
   readonly bucketId?: string;
   readonly bucketTitle?: string;
+  /** Grouping configuration that gave the bucket. */
+  readonly grouping?: string;
   readonly culpritModule?: string;
   readonly culpritVersion?: string;
   readonly os?: string;

@@ -21,7 +21,8 @@ export type DumpKind =
   | "kernel-memory"
   | "kernel-and-user"
   | "kernel-complete"
-  | "kernel-unknown";
+  | "kernel-unknown"
+  | "unknown";
 
 /** A named part of the file: a stream of a minidump, a section of a kernel dump. */
 export interface DumpSection {
@@ -70,6 +71,8 @@ export interface DumpThread {
   readonly id: number;
   readonly name?: string;
   readonly teb?: VirtualAddress;
+  /** GetLastError of a Windows thread, in words, when the dump has its TEB. */
+  readonly lastError?: string;
   /** Memory of the stack as the dump has it. */
   readonly stack?: { readonly start: VirtualAddress; readonly size: number };
   readonly context?: CpuContext;
@@ -163,7 +166,7 @@ export interface DumpProcessor {
 
 /** An opened dump. */
 export interface Dump {
-  readonly format: "MDMP" | "PAGEDUMP" | "PAGEDU64" | "microdump";
+  readonly format: "MDMP" | "PAGEDUMP" | "PAGEDU64" | "microdump" | "unknown";
   readonly kind: DumpKind;
   /** MINIDUMP_TYPE flags or the DumpType field of a kernel header. */
   readonly dumpType: number;

@@ -24,9 +24,10 @@ export interface OpenedDump {
 export interface DumpStore {
   /**
    * Opens one version of an object: one request, whose bytes the source then has.
+   * @param sizeHint bytes that the S3 event names, so that a small object comes whole in that request
    * @throws SourceError `source.not-found`, `source.denied`, `source.changed`, or a retryable one
    */
-  open(ref: ObjectRef, signal?: AbortSignal): Promise<OpenedDump>;
+  open(ref: ObjectRef, signal?: AbortSignal, sizeHint?: number): Promise<OpenedDump>;
 }
 
 /** Where full reports lie: gzip-compressed JSON. */

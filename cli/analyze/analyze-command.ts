@@ -1,0 +1,95 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { SourceError } from "../../shared/bytes/errors.ts";
+import { nodePlatform } from "../../shared/adapters/node/platform.ts";
+import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
+import { EXIT } from "../exit-codes.ts";
+import { openTarget, UsageError } from "./open-target.ts";
+
+interface AnalyzeFlags {
+  readonly json?: true;
+  readonly text?: true;
+  readonly budgetBytes?: number;
+  readonly timing?: true;
+}
+
+const EXAMPLES = `
+Examples:
+  $ stopcode analyze MEMORY.DMP                     what !analyze -v would have said
+  $ stopcode analyze crash.dmp --json > crash.json  the whole report, schema stopcode.report/1
+  $ stopcode analyze s3://dumps/m/pc-17/a.dmp       only the bytes it needs are fetched
+  $ ssh host cat a.dmp | stopcode analyze -         from a pipe
+
+Exit codes: 0 analysed (also partial), 2 wrong usage, 3 not a dump that we read, 4 unreadable source, 1 a bug of ours.`;
+
+/** `stopcode analyze <file | s3://bucket/key | ->`. */
+export function analyzeCommand(): Command {
+  return new Command("analyze")
+    .description("Analyse one dump and print the report.")
+    .argument("<source>", "a file, s3://bucket/key, or - for standard input")
+    .addOption(new Option("--json", "print the report as one JSON document").conflicts("text"))
+    .addOption(new Option("--text", "print it as !analyze -v does (the default)").conflicts("json"))
+    .addOption(new Option("--budget-bytes <n>", "read no more than this many bytes").argParser(positiveInteger))
+    .option("--timing", "say on stderr what it cost")
+    .addHelpText("after", EXAMPLES)
+    .action(async (target: string, flags: AnalyzeFlags) => {
+      process.exitCode = await analyze(target, flags);
+    });
+}
+
+async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
+  const started = performance.now();
+  let opened: Awaited<ReturnType<typeof openTarget>>;
+  try {
+    opened = await openTarget(target);
+  } catch (error) {
+    return explain(error, flags);
+  }
+  try {
+    const limits = { ...DEFAULT_LIMITS, ...(flags.budgetBytes === undefined ? {} : { bytes: flags.budgetBytes }) };
+    const analysis = await analyzeSource(opened.source, { limits, platform: nodePlatform });
+    const { report } = analysis;
+    if (flags.timing) {
+      const ms = (performance.now() - started).toFixed(1);
+      const { bytes_read, requests, rounds, source_size } = report.io;
+      console.error(`${ms} ms, ${bytes_read} of ${source_size} bytes in ${requests} requests, ${rounds} rounds`);
+    }
+    if (analysis.status === "rejected") {
+      const why = report.notes.at(-1)?.detail ?? "";
+      console.error(`stopcode: ${target} is not a dump that we read: ${why} (${analysis.reason})`);
+      if (flags.json) printJson(report);
+      return EXIT.notADump;
+    }
+    if (flags.json) printJson(report);
+    else {
+      const { renderText } = await import("../../shared/report/text.ts");
+      process.stdout.write(renderText(report));
+    }
+    return EXIT.ok;
+  } catch (error) {
+    return explain(error, flags);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Says what was wrong and picks the exit code; bugs go on to main. */
+function explain(error: unknown, flags: AnalyzeFlags): number {
+  const known = error instanceof SourceError ? EXIT.unreadable : error instanceof UsageError ? EXIT.usage : undefined;
+  if (known === undefined) throw error;
+  const { code, message } = error as SourceError | UsageError;
+  console.error(`stopcode: ${message} (${code})`);
+  if (flags.json) printJson({ error: { code, message } });
+  return known;
+}
+
+function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, process.stdout.isTTY ? 2 : undefined)}\n`);
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value === 0) {
+    throw new InvalidArgumentError("it must be a whole number of bytes, 1 or more.");
+  }
+  return value;
+}

@@ -1,0 +1,170 @@
+import { budgetSource } from "../bytes/budget-source.ts";
+import { type ByteSource, countingSource, type IoCounts } from "../bytes/byte-source.ts";
+import { coalescingSource } from "../bytes/coalescing-source.ts";
+import { BudgetError, FormatError, SourceError } from "../bytes/errors.ts";
+import { StepRunner } from "../bytes/step-runner.ts";
+import { bareDump } from "../dump/bare-dump.ts";
+import type { Dump } from "../dump/dump.ts";
+import { DumpError } from "../dump/errors.ts";
+import { openDump } from "../dump/open-dump.ts";
+import { Notes } from "../notes.ts";
+import { buildReport } from "../report/build-report.ts";
+import type { CrashReport } from "../report/crash-report.ts";
+import { crashReason } from "../triage/crash-reason.ts";
+import { firstVerdict } from "../triage/first-verdict.ts";
+import { CURRENT_GROUPING } from "../triage/grouping-configs.ts";
+import { loadWords, type WordTable, Words } from "../triage/words/words.ts";
+import type { Platform } from "./ports.ts";
+
+/** Limits of one analysis (DESIGN, "Budgets"). Reaching one gives a partial report that says so. */
+export interface AnalysisLimits {
+  readonly bytes: number;
+  readonly requests: number;
+  readonly rounds: number;
+  readonly milliseconds: number;
+}
+
+/**
+ * 64 MiB read at most keeps the memory of an analysis below 128 MB; the requests are three times what the
+ * largest kernel dump may need.
+ */
+export const DEFAULT_LIMITS: AnalysisLimits = {
+  bytes: 64 * 1024 * 1024,
+  requests: 1000,
+  rounds: 100,
+  milliseconds: 30_000,
+};
+
+/** What an analysis needs besides the bytes. */
+export interface AnalyzeOptions {
+  readonly limits: AnalysisLimits;
+  readonly platform: Platform;
+  /** Reads no more than the headers: what is left after two kills. */
+  readonly headerOnly?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** The answer. A dump that cannot be analysed is one too: `rejected`, with a reason code. */
+export interface Analysis {
+  readonly status: "analyzed" | "partial" | "rejected";
+  readonly reason?: string;
+  readonly report: CrashReport;
+}
+
+/**
+ * Analyses one dump. Knows no AWS: bytes in, report out; the same bytes give the same report.
+ *
+ * A bug of ours is tried once more with nothing kept from the first try, then the header's facts are all
+ * that is reported, with a note `internal`.
+ * @throws SourceError when bytes could not be had: another try may succeed
+ */
+export async function analyzeSource(source: ByteSource, options: AnalyzeOptions): Promise<Analysis> {
+  if (options.headerOnly) return analyzeHeader(source, options, "budget.killed", "two analyses of this dump were ended from outside");
+  let failure = "unknown";
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      return await analyzeOnce(source, options);
+    } catch (error) {
+      if (error instanceof SourceError) throw error;
+      failure = error instanceof Error ? error.name : "unknown";
+    }
+  }
+  return analyzeHeader(source, options, `internal.${failure}`, "the analysis failed twice; these are the header's facts");
+}
+
+/** A rejected analysis of something that could not even be read. */
+export function rejectedAnalysis(reason: string, detail: string, size: number, options: AnalyzeOptions): Analysis {
+  const notes = new Notes();
+  notes.add(reason, "source", detail);
+  const counts: IoCounts = { bytes: 0, requests: 0, rounds: 0 };
+  return reject(reason, size, notes, counts, options);
+}
+
+async function analyzeOnce(source: ByteSource, options: AnalyzeOptions): Promise<Analysis> {
+  const counting = countingSource(source);
+  const notes = new Notes();
+  const runner = new StepRunner(coalescingSource(budgetSource(counting, options.limits)), {
+    deadline: performance.now() + options.limits.milliseconds,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  let dump: Dump;
+  try {
+    await runner.prefetch();
+    dump = await openDump(runner, notes);
+  } catch (error) {
+    if (error instanceof DumpError || error instanceof FormatError) {
+      notes.add(error.code, "dump", error.message);
+      return reject(error.code, source.size, notes, counting.counts, options);
+    }
+    if (!(error instanceof BudgetError)) throw error;
+    notes.add(error.code, "dump", error.message);
+    dump = bareDump(source.size);
+  }
+  return finish(dump, notes, counting.counts, options);
+}
+
+/** The least that can be said: what the first bytes tell, with a note why there is no more. */
+async function analyzeHeader(source: ByteSource, options: AnalyzeOptions, code: string, detail: string): Promise<Analysis> {
+  const counting = countingSource(source);
+  const notes = new Notes();
+  notes.add(code, "analysis", detail);
+  // The whole file is cut to its headers: readers then see a truncated dump and report what is in them.
+  const head = Math.min(source.size, HEADER_BYTES);
+  const cut: ByteSource = { size: head, read: (ranges, signal) => counting.read(ranges, signal) };
+  try {
+    const runner = new StepRunner(budgetSource(cut, options.limits));
+    await runner.prefetch();
+    const dump = await openDump(runner, notes);
+    return finish({ ...dump, size: source.size, truncated: false }, notes, counting.counts, options);
+  } catch (error) {
+    if (error instanceof SourceError) throw error;
+    return finish(bareDump(source.size), notes, counting.counts, options);
+  }
+}
+
+/** Both kernel headers; of a minidump the header, the directory and often the system info. */
+const HEADER_BYTES = 0x2000;
+
+async function finish(dump: Dump, notes: Notes, counts: IoCounts, options: AnalyzeOptions): Promise<Analysis> {
+  const words = await loadWords(wordsFor(dump));
+  const crash = crashReason(dump, words);
+  const verdict = firstVerdict(dump, words, crash.type);
+  const report = buildReport({
+    dump,
+    words,
+    crash,
+    verdict,
+    grouping: CURRENT_GROUPING,
+    bucketId: options.platform.hash([CURRENT_GROUPING, verdict.groupingKey]),
+    md5: options.platform.md5,
+    notes: notes.list(),
+    io: counts,
+  });
+  const partial = report.notes.some(({ code }) => code.startsWith("budget.") || code.startsWith("internal."));
+  return { status: partial || dump.truncated ? "partial" : "analyzed", report };
+}
+
+function reject(reason: string, size: number, notes: Notes, counts: IoCounts, options: AnalyzeOptions): Analysis {
+  const dump = bareDump(size);
+  const words = new Words({});
+  const report = buildReport({
+    dump,
+    words,
+    crash: {},
+    verdict: undefined,
+    grouping: CURRENT_GROUPING,
+    bucketId: undefined,
+    md5: options.platform.md5,
+    notes: notes.list(),
+    io: counts,
+    rejected: reason,
+  });
+  return { status: "rejected", reason, report };
+}
+
+/** The tables that this dump's numbers need: a cold start loads no other. */
+function wordsFor(dump: Dump): ReadonlySet<WordTable> {
+  if (dump.bugcheck) return new Set<WordTable>(["bugchecks", "ntstatus"]);
+  if (dump.system.os === "Windows NT") return new Set<WordTable>(["ntstatus", "exceptions", "winerror"]);
+  return new Set<WordTable>(["exceptions"]);
+}

@@ -1,0 +1,41 @@
+import { addOffset, hexAddress } from "../dump/address.ts";
+import type { Dump, DumpModule, DumpUnloadedModule } from "../dump/dump.ts";
+import { baseName } from "../triage/module-at.ts";
+import type { CrashReport } from "./crash-report.ts";
+
+/** A loaded module in the report; base names only, since paths are restricted. */
+export function modulePart(dump: Dump, module: DumpModule): CrashReport["modules"][number] {
+  return {
+    base_addr: hexAddress(module.base, dump.pointerSize),
+    end_addr: hexAddress(addOffset(module.base, module.size), dump.pointerSize),
+    filename: baseName(module.path),
+    version: module.version ?? null,
+    code_id: module.codeId ?? null,
+    debug_id: module.debugId ?? null,
+    debug_file: module.debugFile === undefined ? null : baseName(module.debugFile),
+    timestamp: hex32(module.timestamp),
+    checksum: hex32(module.checksum),
+    identity: module.identity,
+    cert_subject: null,
+    loaded_symbols: false,
+    missing_symbols: false,
+    corrupt_symbols: false,
+    symbol_url: null,
+  };
+}
+
+/** An unloaded module in the report. */
+export function unloadedModulePart(dump: Dump, module: DumpUnloadedModule): CrashReport["unloaded_modules"][number] {
+  const { timestamp } = module;
+  return {
+    base_addr: hexAddress(module.base, dump.pointerSize),
+    end_addr: hexAddress(addOffset(module.base, module.size), dump.pointerSize),
+    filename: baseName(module.path),
+    code_id: timestamp === undefined ? null : `${timestamp.toString(16).padStart(8, "0")}${module.size.toString(16)}`,
+    cert_subject: null,
+  };
+}
+
+function hex32(value: number | undefined): string | null {
+  return value === undefined ? null : `0x${value.toString(16).padStart(8, "0")}`;
+}

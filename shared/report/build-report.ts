@@ -1,0 +1,174 @@
+import type { IoCounts } from "../bytes/byte-source.ts";
+import { hexAddress } from "../dump/address.ts";
+import type { Dump } from "../dump/dump.ts";
+import type { Note } from "../notes.ts";
+import type { CrashReason } from "../triage/crash-reason.ts";
+import { baseName, moduleLabel } from "../triage/module-at.ts";
+import type { Verdict } from "../triage/verdict.ts";
+import type { Words } from "../triage/words/words.ts";
+import { analysisFields } from "./analysis-fields.ts";
+import { bugcheckPart, exceptionPart } from "./build-exception.ts";
+import { modulePart, unloadedModulePart } from "./build-modules.ts";
+import { crashingThreadPart, threadPart } from "./build-threads.ts";
+import { ANALYZER_VERSION, type CrashReport, REPORT_SCHEMA } from "./crash-report.ts";
+
+/** Everything that a report is made of. */
+export interface ReportInput {
+  readonly dump: Dump;
+  readonly words: Words;
+  readonly crash: CrashReason;
+  /** Absent when the file was rejected. */
+  readonly verdict: Verdict | undefined;
+  readonly grouping: string;
+  readonly bucketId: string | undefined;
+  readonly md5: (bytes: Uint8Array) => Uint8Array;
+  readonly notes: readonly Note[];
+  readonly io: IoCounts;
+  /** Reason code when the file is no dump that we read. */
+  readonly rejected?: string;
+}
+
+/** Joins what was read and judged into the report of schema `stopcode.report/1`. Pure: no clock, no chance. */
+export function buildReport(input: ReportInput): CrashReport {
+  const { dump, words, crash, verdict } = input;
+  const hex = (address: bigint): string => hexAddress(address, dump.pointerSize);
+  const uptime = processUptime(dump);
+  const sections = dump.sections.map(({ name, offset, size }) => ({ name, offset, size }));
+  return {
+    schema: REPORT_SCHEMA,
+    analyzer_version: ANALYZER_VERSION,
+    grouping: input.grouping,
+    // rust-minidump's word for "there is a report"; what is missing stands in `notes`.
+    status: input.rejected === undefined ? "OK" : `ERROR_${input.rejected.toUpperCase().replace(/[^A-Z0-9]+/g, "_")}`,
+    dump: {
+      kind: dump.kind,
+      format: dump.format,
+      dump_type: dump.kind === "unknown" ? null : `0x${dump.dumpType.toString(16)}`,
+      size: dump.size,
+      created: isoTime(dump.created),
+      uptime_seconds: dump.uptimeSeconds ?? null,
+      truncated: dump.truncated,
+      ...(dump.format === "MDMP" ? { streams: sections } : { sections }),
+    },
+    crash_info: {
+      type: crash.type ?? null,
+      address: crash.address === undefined ? null : hex(crash.address),
+      crashing_thread: dump.crashingThread ?? null,
+      assertion: crash.assertion ?? null,
+    },
+    system_info: systemPart(dump),
+    bugcheck: bugcheckPart(dump, words),
+    exception: exceptionPart(dump, words),
+    process: { pid: dump.process.pid ?? null, name: dump.process.name ?? null, uptime_seconds: uptime },
+    thread: crashedThreadPart(dump),
+    processor: dump.processor
+      ? {
+          number: dump.processor.number ?? null,
+          vendor: dump.processor.vendor ?? null,
+          mhz: dump.processor.mhz ?? null,
+          irql: dump.processor.irql ?? null,
+        }
+      : null,
+    kernel: kernelPart(dump),
+    pid: dump.process.pid ?? null,
+    process_uptime: uptime,
+    main_module: dump.modules.length > 0 ? 0 : null,
+    modules: dump.modules.map((module) => modulePart(dump, module)),
+    unloaded_modules: dump.unloadedModules.map((module) => unloadedModulePart(dump, module)),
+    thread_count: dump.threads.length,
+    threads: dump.threads.map((thread, index) => threadPart(dump, thread, index)),
+    crashing_thread: crashingThreadPart(dump),
+    lsb_release: (dump.extras["lsb_release"] as Record<string, string | null> | undefined) ?? null,
+    analysis: verdict ? analysisFields({ dump, words, verdict, md5: input.md5 }) : {},
+    culprit: verdict ? culpritPart(dump, verdict) : null,
+    bucket:
+      verdict && input.bucketId !== undefined
+        ? {
+            id: input.bucketId,
+            title: bucketTitle(verdict),
+            grouping: input.grouping,
+            why: [verdict.groupingKey],
+          }
+        : null,
+    symbols: [],
+    notes: input.notes.map(({ code, where, detail }) => ({ code, where, detail })),
+    io: {
+      source_size: dump.size,
+      bytes_read: input.io.bytes,
+      requests: input.io.requests,
+      rounds: input.io.rounds,
+      symbols: { bytes_read: 0, requests: 0, rounds: 0 },
+    },
+    extras: { ...dump.extras },
+  };
+}
+
+/** What people read in a list: the bucket string, and the offset where it stands in for a function. */
+function bucketTitle(verdict: Verdict): string {
+  if (verdict.offset === undefined || verdict.symbol !== undefined) return verdict.bucketString;
+  return `${verdict.bucketString}+0x${verdict.offset.toString(16)}`;
+}
+
+function culpritPart(dump: Dump, verdict: Verdict): CrashReport["culprit"] {
+  const image = verdict.module ?? verdict.unloadedModule;
+  const label = image && (dump.bugcheck ? moduleLabel(dump, image) : baseName(image.path));
+  return {
+    module: image ? baseName(image.path) : null,
+    version: verdict.module?.version ?? null,
+    symbol: verdict.symbol ?? (label === undefined || verdict.offset === undefined ? null : `${label}+0x${verdict.offset.toString(16)}`),
+    confidence: verdict.confidence,
+    reasons: verdict.reasons.map(({ rule, seen }) => ({ rule, seen })),
+  };
+}
+
+function systemPart(dump: Dump): CrashReport["system_info"] {
+  const { system } = dump;
+  const products = ["unknown", "workstation", "domain controller", "server"];
+  return {
+    os: system.os,
+    os_ver: system.osVersion ?? null,
+    cpu_arch: dump.cpu,
+    cpu_info: system.cpuInfo ?? null,
+    cpu_count: system.cpuCount ?? null,
+    cpu_microcode_version: system.cpuMicrocode ?? null,
+    ...(system.productType === undefined ? {} : { product_type: products[system.productType] ?? "unknown" }),
+    ...(system.suiteMask === undefined ? {} : { suite_mask: `0x${system.suiteMask.toString(16)}` }),
+  };
+}
+
+function kernelPart(dump: Dump): CrashReport["kernel"] {
+  const { kernel } = dump;
+  if (!kernel) return null;
+  const hex = (address: bigint): string => hexAddress(address, dump.pointerSize);
+  return {
+    base: kernel.base === undefined ? null : hex(kernel.base),
+    loaded_module_list: hex(kernel.loadedModuleList),
+    active_process_head: hex(kernel.activeProcessHead),
+    directory_table_base: hex(kernel.directoryTableBase),
+    debugger_data: kernel.debuggerDataBlock === undefined ? null : hex(kernel.debuggerDataBlock),
+    build_lab: dump.system.buildLab ?? null,
+    attributes: kernel.attributes === undefined ? null : `0x${kernel.attributes.toString(16)}`,
+    producer: kernel.producer ?? null,
+    major_version: kernel.majorVersion,
+    minor_version: kernel.minorVersion,
+  };
+}
+
+function crashedThreadPart(dump: Dump): CrashReport["thread"] {
+  const thread = dump.crashingThread === undefined ? undefined : dump.threads[dump.crashingThread];
+  return thread ? { id: thread.id || null, name: thread.name ?? null, irql: dump.processor?.irql ?? null } : null;
+}
+
+/** Seconds from the process' start to the dump, when both clocks are there and in order. */
+function processUptime(dump: Dump): number | null {
+  const { createTime } = dump.process;
+  if (createTime === undefined || dump.created === undefined) return null;
+  const seconds = Math.floor(dump.created / 1000) - createTime;
+  return seconds >= 0 ? seconds : null;
+}
+
+/** ISO 8601, or null for times that no calendar has. */
+function isoTime(milliseconds: number | undefined): string | null {
+  if (milliseconds === undefined || !(Math.abs(milliseconds) <= 8.64e15)) return null;
+  return new Date(milliseconds).toISOString();
+}
