@@ -1,0 +1,142 @@
+import type { FetchedBytes } from "../../bytes/block-cache.ts";
+import type { ByteRange } from "../../bytes/range.ts";
+import type { StepRunner } from "../../bytes/step-runner.ts";
+import { attempt, type Notes } from "../../notes.ts";
+import { pointerSizeOf } from "../address.ts";
+import type { Dump, DumpProcess, DumpSystem, DumpThread } from "../dump.ts";
+import { type MemorySegment, segmentMemory } from "../memory.ts";
+import { type MinidumpDirectory, readDirectory } from "./directory.ts";
+import { toException } from "./streams/exception.ts";
+import { stackSegments } from "./streams/memory-list.ts";
+import { moduleRanges, readModule } from "./streams/module-list.ts";
+import { osVersionText } from "./streams/system-info.ts";
+import { contextRange, type RawThread, readContextAt } from "./streams/thread-list.ts";
+import { nameThreads } from "./streams/thread-names.ts";
+import { readUnloadedModule } from "./streams/unloaded-module-list.ts";
+import { type MinidumpStreams, planStreams, readStreams } from "./streams.ts";
+import { likelyString, readMinidumpString } from "./strings.ts";
+
+/**
+ * Opens a user-mode minidump. Rounds of reading: the directory, all streams, then everything they
+ * point to (names, identities, contexts); memory is read only when somebody asks for it.
+ * What cannot be read becomes a note, and the dump comes without it.
+ * @throws DumpError when this is no minidump that we read
+ */
+export async function openMinidump(runner: StepRunner, notes: Notes): Promise<Dump> {
+  const directory = await runner.run((bytes) => readDirectory(bytes, notes));
+  const streams = await runner.run((bytes) => {
+    bytes.plan(planStreams(directory));
+    return readStreams(bytes, directory, notes);
+  });
+  return runner.run((bytes) => {
+    bytes.plan(planDetails(streams));
+    return buildDump(bytes, directory, streams, notes);
+  });
+}
+
+/** Everything that streams point to, apart from memory. */
+function planDetails(streams: MinidumpStreams): ByteRange[] {
+  const { system, exception } = streams;
+  return [
+    ...streams.modules.flatMap(moduleRanges),
+    ...streams.unloadedModules.map((module) => likelyString(module.ModuleNameRva)),
+    ...streams.threadNames.map((name) => likelyString(name.RvaOfThreadName)),
+    ...streams.threads.map((thread) => contextRange(thread.ThreadContext)),
+    ...(exception ? [contextRange(exception.ThreadContext)] : []),
+    ...(system?.csdVersionRva ? [likelyString(system.csdVersionRva)] : []),
+  ].filter(({ start, end }) => Number.isSafeInteger(start) && Number.isSafeInteger(end));
+}
+
+function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: MinidumpStreams, notes: Notes): Dump {
+  const cpu = streams.system?.cpu ?? "unknown";
+  const os = streams.system?.os ?? "unknown";
+  const lists = [...streams.memory64, ...streams.memory];
+  const segments = [...lists, ...stackSegments(streams.threads)];
+  const lost = segments.filter(({ offset, size }) => offset + size > bytes.size).length;
+  if (lost > 0) notes.add("format.truncated", "memory", `${lost} of ${segments.length} runs leave the file`);
+  const names = nameThreads(bytes, streams.threadNames, notes);
+  const crashing = crashingThread(streams);
+  const exception = streams.exception;
+  return {
+    format: "MDMP",
+    kind: "minidump",
+    dumpType: directory.flags,
+    size: bytes.size,
+    created: directory.created * 1000,
+    truncated: directory.truncated || lost > 0,
+    sections: directory.sections,
+    cpu,
+    pointerSize: pointerSizeOf(cpu),
+    system: systemOf(bytes, streams, notes),
+    process: processOf(streams),
+    modules: streams.modules.map((raw) => readModule(bytes, raw, os, notes)),
+    unloadedModules: streams.unloadedModules.map((raw) => readUnloadedModule(bytes, raw, notes)),
+    threads: streams.threads.map((raw): DumpThread => {
+      const name = names.get(raw.ThreadId);
+      const context = readContextAt(bytes, raw.ThreadContext, cpu, notes, "ThreadListStream");
+      const stack = stackOf(raw, lists, bytes.size);
+      return {
+        id: raw.ThreadId,
+        ...(name === undefined ? {} : { name }),
+        ...(raw.Teb === 0n ? {} : { teb: raw.Teb }),
+        ...(stack ? { stack } : {}),
+        ...(context ? { context } : {}),
+      };
+    }),
+    ...(crashing === undefined ? {} : { crashingThread: crashing }),
+    ...(streams.breakpad?.dumpThreadId === undefined ? {} : { dumpThreadId: streams.breakpad.dumpThreadId }),
+    ...(exception
+      ? {
+          exception: toException(
+            exception,
+            readContextAt(bytes, exception.ThreadContext, cpu, notes, "ExceptionStream"),
+          ),
+        }
+      : {}),
+    extras: streams.extras,
+    memory: segmentMemory(bytes, segments),
+  };
+}
+
+/** The thread of the exception, else the one that asked for the dump; never the one that wrote it. */
+function crashingThread({ threads, exception, breakpad }: MinidumpStreams): number | undefined {
+  const id = exception?.ThreadId ?? breakpad?.requestingThreadId;
+  if (id === undefined || id === breakpad?.dumpThreadId) return undefined;
+  const index = threads.findLastIndex(({ ThreadId }) => ThreadId === id);
+  return index < 0 ? undefined : index;
+}
+
+function systemOf(bytes: FetchedBytes, streams: MinidumpStreams, notes: Notes): DumpSystem {
+  const { system, misc, microcode } = streams;
+  if (!system) return { os: "unknown" };
+  const rva = system.csdVersionRva;
+  const csdVersion = rva === 0 ? undefined : attempt(notes, "SystemInfoStream", () => readMinidumpString(bytes, rva));
+  return {
+    ...system.system,
+    osVersion: osVersionText(system, csdVersion),
+    ...(microcode === undefined ? {} : { cpuMicrocode: microcode }),
+    ...(misc?.buildString === undefined ? {} : { buildLab: misc.buildString }),
+  };
+}
+
+/** MiscInfoStream says who the process was; only without it the copy of /proc/self/status does. */
+function processOf({ misc, statusPid }: MinidumpStreams): DumpProcess {
+  const pid = misc ? misc.pid : statusPid;
+  return {
+    ...(pid === undefined ? {} : { pid }),
+    ...(misc?.createTime === undefined ? {} : { createTime: misc.createTime }),
+  };
+}
+
+/**
+ * Where a thread's stack lies. Windows writers of full memory leave the bytes out of the thread's own
+ * entry: then it is the run of the memory lists that holds its start.
+ */
+function stackOf({ Stack }: RawThread, lists: readonly MemorySegment[], size: number): DumpThread["stack"] {
+  if (Stack.Rva !== 0 && Stack.DataSize !== 0 && Stack.Rva + Stack.DataSize <= size) {
+    return { start: Stack.StartOfMemoryRange, size: Stack.DataSize };
+  }
+  const start = Stack.StartOfMemoryRange;
+  const run = lists.find(({ address, size: length }) => start >= address && start - address < BigInt(length));
+  return run ? { start: run.address, size: run.size } : undefined;
+}
