@@ -1,0 +1,208 @@
+import type { VirtualAddress } from "../dump/address.ts";
+import type { Dump } from "../dump/dump.ts";
+import { baseName, moduleLabel } from "../triage/module-at.ts";
+import type { Verdict } from "../triage/verdict.ts";
+import type { Words } from "../triage/words/words.ts";
+import { accessField, exceptionFields, hintedArgument } from "./exception-fields.ts";
+import { failureIdHash } from "./failure-id.ts";
+import { contextFrames, placeName, type StackTextFrame, stackText } from "./stack-text.ts";
+import { bare, oneLine, padded, ticked } from "./text/format.ts";
+import { buildBranch, windowsName } from "./windows-names.ts";
+
+/**
+ * WinDbg's field names and values, in the order in which `!analyze -v` prints them. A field whose value
+ * is not known is left out, never guessed.
+ */
+
+/** What the fields are computed from. */
+export interface AnalysisInput {
+  readonly dump: Dump;
+  /** With the tables `bugchecks` and `ntstatus`. */
+  readonly words: Words;
+  readonly verdict: Verdict;
+  readonly md5: (bytes: Uint8Array) => Uint8Array;
+  /** The crashing thread's frames, innermost first; without them frame 0 is taken from the registers. */
+  readonly frames?: readonly StackTextFrame[];
+}
+
+type Fields = Record<string, string>;
+
+/** The fields of a crash. Values of several lines are joined with `\n`. */
+export function analysisFields(input: AnalysisInput): Fields {
+  const { dump, words, verdict } = input;
+  const frames = input.frames ?? contextFrames(dump);
+  return {
+    ...bugcheckFields(dump),
+    ...attributeFields(dump),
+    ...threadField(dump),
+    ...accessField(dump, words),
+    ...irqlField(dump, words),
+    ...faultingField(dump, words),
+    ...classFields(verdict, dump, words),
+    ...(dump.process.name === undefined ? {} : { PROCESS_NAME: oneLine(baseName(dump.process.name)) }),
+    ...stackFields(dump, frames),
+    ...followupFields(dump, verdict, frames),
+    ...imageFields(dump, verdict),
+    ...stackCommand(dump, words),
+    ...bucketFields(input),
+    ...systemFields(dump),
+    ...hashField(input),
+  };
+}
+
+function bugcheckFields(dump: Dump): Fields {
+  const { bugcheck } = dump;
+  if (!bugcheck) return {};
+  return {
+    BUGCHECK_CODE: bugcheck.code.toString(16),
+    ...Object.fromEntries(
+      bugcheck.parameters.map((value, index) => [`BUGCHECK_P${index + 1}`, bare(value, dump.pointerSize)]),
+    ),
+  };
+}
+
+function attributeFields(dump: Dump): Fields {
+  const attributes = dump.kernel?.attributes;
+  return attributes === undefined ? {} : { DUMP_FILE_ATTRIBUTES: `0x${attributes.toString(16)}` };
+}
+
+function threadField(dump: Dump): Fields {
+  const thread = dump.crashingThread === undefined ? undefined : dump.threads[dump.crashingThread];
+  if (dump.bugcheck || !thread) return {};
+  return { FAULTING_THREAD: thread.id.toString(16).padStart(8, "0") };
+}
+
+function irqlField(dump: Dump, words: Words): Fields {
+  const argument = hintedArgument(dump, words, "IRQL");
+  const irql = argument !== undefined && argument <= 0xffn ? argument : dump.processor?.irql;
+  return irql === undefined ? {} : { CURRENT_IRQL: irql.toString(16) };
+}
+
+/** FAULTING_IP: the instruction that an argument names, or the one that raised the exception. */
+function faultingField(dump: Dump, words: Words): Fields {
+  const address = dump.bugcheck ? hintedArgument(dump, words, "IP") : faultingAddress(dump);
+  return address === undefined || address === 0n ? {} : { FAULTING_IP: placeLines(dump, address as VirtualAddress) };
+}
+
+/** Breakpad writes the address of the access into the record where Windows writes that of the instruction. */
+function faultingAddress(dump: Dump): VirtualAddress | undefined {
+  const { exception } = dump;
+  return exception?.context?.pc ?? (dump.system.os === "Windows NT" ? exception?.address : undefined);
+}
+
+function classFields(verdict: Verdict, dump: Dump, words: Words): Fields {
+  return {
+    BUGCHECK_STR: verdict.bugcheckStr,
+    ...exceptionFields(dump, words),
+    DEFAULT_BUCKET_ID: verdict.defaultBucketId,
+  };
+}
+
+function stackFields(dump: Dump, frames: readonly StackTextFrame[]): Fields {
+  const [top, next] = frames;
+  if (!top) return {};
+  const transfer =
+    next && `from ${padded(next.instruction, dump.pointerSize)} to ${padded(top.instruction, dump.pointerSize)}`;
+  return { ...(transfer && { LAST_CONTROL_TRANSFER: transfer }), STACK_TEXT: stackText(dump, frames) };
+}
+
+function followupFields(dump: Dump, verdict: Verdict, frames: readonly StackTextFrame[]): Fields {
+  const { address } = verdict;
+  const name = symbolName(dump, verdict);
+  const index = frames.findIndex((frame) => frame.instruction === address);
+  return {
+    ...(address === undefined || name === undefined
+      ? {}
+      : { FOLLOWUP_IP: `${name}\n${ticked(address, dump.pointerSize)}` }),
+    ...(index === -1 ? {} : { SYMBOL_STACK_INDEX: index.toString(16) }),
+    ...(name === undefined ? {} : { FOLLOWUP_NAME: "MachineOwner", SYMBOL_NAME: name }),
+  };
+}
+
+/** `module!function+off`, `module+off` without symbols, `<Unloaded_x.sys>+off` for images that are gone. */
+function symbolName(dump: Dump, verdict: Verdict): string | undefined {
+  const label = imageLabel(dump, verdict);
+  if (label === undefined) return undefined;
+  if (verdict.symbol !== undefined) return `${label}!${verdict.symbol}`;
+  return verdict.offset === undefined ? label : `${label}+${verdict.offset.toString(16)}`;
+}
+
+function imageLabel(dump: Dump, verdict: Verdict): string | undefined {
+  if (verdict.module) return oneLine(moduleLabel(dump, verdict.module));
+  return verdict.unloadedModule && `<Unloaded_${oneLine(baseName(verdict.unloadedModule.path))}>`;
+}
+
+function imageFields(dump: Dump, verdict: Verdict): Fields {
+  const image = verdict.module ?? verdict.unloadedModule;
+  const label = imageLabel(dump, verdict);
+  if (!image || label === undefined) return {};
+  const version = verdict.module?.version;
+  return {
+    MODULE_NAME: label,
+    IMAGE_NAME: oneLine(baseName(image.path)),
+    ...(version === undefined ? {} : { IMAGE_VERSION: oneLine(version) }),
+    ...(image.timestamp === undefined ? {} : { DEBUG_FLR_IMAGE_TIMESTAMP: image.timestamp.toString(16) }),
+  };
+}
+
+/** First build whose debuggers go to the stored exception context by themselves. */
+const WINDOWS_8 = 9200;
+
+function stackCommand(dump: Dump, words: Words): Fields {
+  if (dump.system.os !== "Windows NT" || dump.crashingThread === undefined) return {};
+  if (!dump.bugcheck) {
+    return { STACK_COMMAND: `~${dump.crashingThread}s; ${dump.exception ? ".ecxr ; " : ""}kb` };
+  }
+  for (const [key, command] of [
+    ["CXR", ".cxr"],
+    ["TRAP", ".trap"],
+  ] as const) {
+    const address = hintedArgument(dump, words, key);
+    if (address) return { STACK_COMMAND: `${command} 0x${bare(address, dump.pointerSize)} ; kb` };
+  }
+  return { STACK_COMMAND: (dump.system.osBuild ?? 0) >= WINDOWS_8 ? ".cxr; .ecxr ; kb" : "kb" };
+}
+
+function bucketFields({ dump, verdict }: AnalysisInput): Fields {
+  const name = symbolName(dump, verdict);
+  const offset = verdict.offset;
+  return {
+    ...(verdict.symbol !== undefined && offset !== undefined ? symbolOffset(verdict.symbol) : {}),
+    FAILURE_BUCKET_ID: oneLine(verdict.bucketString),
+    ...(name === undefined ? {} : { BUCKET_ID: `${verdict.bugcheckStr}_${name}` }),
+  };
+}
+
+/** The offset in a function that the bucket leaves out. */
+function symbolOffset(symbol: string): Fields {
+  const offset = /\+(?:0x)?([0-9a-f]+)$/i.exec(symbol)?.[1];
+  return offset === undefined ? {} : { BUCKET_ID_FUNC_OFFSET: offset };
+}
+
+const PLATFORMS: Readonly<Record<string, string>> = { amd64: "x64", x86: "x86", arm64: "arm64", arm: "arm" };
+
+function systemFields(dump: Dump): Fields {
+  const { system } = dump;
+  if (system.os !== "Windows NT") return {};
+  const version = system.osVersion?.split(" ")[0];
+  const branch = system.buildLab === undefined ? undefined : buildBranch(system.buildLab);
+  const platform = PLATFORMS[dump.cpu];
+  const name = windowsName(system.osBuild, (system.productType ?? 1) > 1);
+  return {
+    ...(version ? { OS_VERSION: oneLine(version) } : {}),
+    ...(branch ? { BUILDLAB_STR: oneLine(branch) } : {}),
+    ...(platform === undefined ? {} : { OSPLATFORM_TYPE: platform }),
+    ...(name === undefined ? {} : { OSNAME: name }),
+  };
+}
+
+function hashField({ dump, verdict, md5 }: AnalysisInput): Fields {
+  const hash = failureIdHash(dump.bugcheck ? "km" : "um", verdict.bucketString, md5);
+  return hash === undefined ? {} : { FAILURE_ID_HASH: hash };
+}
+
+function placeLines(dump: Dump, address: VirtualAddress): string {
+  // Fields that name code write offsets without 0x; STACK_TEXT writes them with it.
+  const place = placeName(dump, address).replace(/\+0x([0-9a-f]+)$/, "+$1");
+  return `${place}\n${ticked(address, dump.pointerSize)}`;
+}

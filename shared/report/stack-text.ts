@@ -1,0 +1,57 @@
+import type { VirtualAddress } from "../dump/address.ts";
+import type { Dump } from "../dump/dump.ts";
+import { moduleAt, moduleLabel } from "../triage/module-at.ts";
+import { oneLine, padded, ticked, unknownAddress } from "./text/format.ts";
+
+/** A frame as STACK_TEXT prints it. What is absent is printed as dashes. */
+export interface StackTextFrame {
+  readonly instruction: VirtualAddress;
+  /** Stack pointer (x64, ARM64) or frame pointer (x86) of the frame. */
+  readonly frame?: VirtualAddress;
+  readonly returnAddress?: VirtualAddress;
+  /** First three (x86) or four (x64) arguments. */
+  readonly args?: readonly bigint[];
+  /** `function+0xoffset`, once symbols are read. */
+  readonly symbol?: string;
+}
+
+/** Frame 0 from the registers that the dump has: of the exception in user dumps, of the thread in kernel dumps. */
+export function contextFrames(dump: Dump): StackTextFrame[] {
+  const thread = dump.crashingThread === undefined ? undefined : dump.threads[dump.crashingThread];
+  const context = dump.bugcheck ? thread?.context : (dump.exception?.context ?? thread?.context);
+  if (!context) return [];
+  const { ebp } = context.registers;
+  const frame = dump.pointerSize === 4 ? (ebp as VirtualAddress | undefined) : context.sp;
+  return [{ instruction: context.pc, ...(frame === undefined ? {} : { frame }) }];
+}
+
+/** `module+0xoffset` (or with a symbol `module!function+0xoffset`), or the bare address outside of every module. */
+export function placeName(dump: Dump, address: VirtualAddress, symbol?: string): string {
+  const module = moduleAt(dump, address);
+  if (!module) return `0x${ticked(address, dump.pointerSize)}`;
+  const label = oneLine(moduleLabel(dump, module));
+  return symbol === undefined ? `${label}+0x${(address - module.base).toString(16)}` : `${label}!${symbol}`;
+}
+
+/** The lines of STACK_TEXT. */
+export function stackText(dump: Dump, frames: readonly StackTextFrame[]): string {
+  return frames.map((frame) => (dump.pointerSize === 4 ? narrowLine(dump, frame) : wideLine(dump, frame))).join("\n");
+}
+
+/** `ebp return arg1 arg2 arg3 place`. */
+function narrowLine(dump: Dump, frame: StackTextFrame): string {
+  const args = [0, 1, 2].map((index) => value(dump, frame.args?.[index], padded));
+  const start = [value(dump, frame.frame, padded), value(dump, frame.returnAddress, padded)];
+  return [...start, ...args, placeName(dump, frame.instruction, frame.symbol)].join(" ");
+}
+
+/** `rsp return : arg1 arg2 arg3 arg4 : place`, as current engines space it. */
+function wideLine(dump: Dump, frame: StackTextFrame): string {
+  const args = [0, 1, 2, 3].map((index) => value(dump, frame.args?.[index], ticked)).join(" ");
+  const start = `${value(dump, frame.frame, ticked)} ${value(dump, frame.returnAddress, ticked)}`;
+  return `${start}     : ${args} : ${placeName(dump, frame.instruction, frame.symbol)}`;
+}
+
+function value(dump: Dump, known: bigint | undefined, write: typeof padded): string {
+  return known === undefined ? unknownAddress(dump.pointerSize) : write(known, dump.pointerSize);
+}
