@@ -1,0 +1,70 @@
+import { cpSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { AssetHashType } from "aws-cdk-lib";
+import * as lambda from "aws-cdk-lib/aws-lambda";
+import { type BuildOptions, buildSync } from "esbuild";
+
+/** Root of the repository: functions are bundled from here. */
+export const REPO_ROOT = join(import.meta.dirname, "../..");
+
+/** Name of the first chunk, the one that every cold start loads. */
+export const FIRST_CHUNK = "index.mjs";
+
+/** Most bytes of the first chunk, minified (DESIGN, "Budgets"). */
+export const FIRST_CHUNK_LIMIT = 1_500_000;
+
+/**
+ * esbuild's options for one function. `splitting` keeps what is imported lazily (word tables,
+ * disassemblers) in chunks of its own, so that a cold start does not pay for them.
+ */
+export function bundleOptions(entry: string, outdir: string): BuildOptions {
+  return {
+    absWorkingDir: REPO_ROOT,
+    entryPoints: [{ in: entry, out: "index" }],
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    chunkNames: "chunks/[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    minify: true,
+    // Error classes are told apart by name in notes and logs.
+    keepNames: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    mainFields: ["module", "main"],
+    legalComments: "none",
+    logLevel: "warning",
+    metafile: true,
+    // CommonJS packages call require for node's own modules, which an ES module does not have.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+  };
+}
+
+/**
+ * Code of a function, bundled on this machine: neither Docker nor network.
+ * @param entry file below the repository's root that exports `handler`
+ * @param tables files or folders below the root that the function reads at run time, copied beside it
+ */
+export function functionCode(entry: string, tables: readonly string[] = []): lambda.Code {
+  return lambda.Code.fromAsset(REPO_ROOT, {
+    assetHashType: AssetHashType.OUTPUT,
+    exclude: ["*"],
+    bundling: {
+      image: lambda.Runtime.NODEJS_24_X.bundlingImage,
+      local: {
+        tryBundle: (outputDir) => {
+          buildSync(bundleOptions(entry, outputDir));
+          for (const table of tables) {
+            const from = join(REPO_ROOT, table);
+            if (!existsSync(from)) throw new Error(`${table} is needed by ${entry} and does not exist`);
+            cpSync(from, join(outputDir, table), { recursive: true });
+          }
+          return true;
+        },
+      },
+    },
+  });
+}
