@@ -1,0 +1,89 @@
+import type { FetchedBytes } from "../../bytes/block-cache.ts";
+import { FIRST_READ_BYTES, type StepRunner, WHOLE_READ_LIMIT } from "../../bytes/step-runner.ts";
+import { attempt, Notes } from "../../notes.ts";
+import type { Dump, DumpSection } from "../dump.ts";
+import { NO_MEMORY } from "../memory.ts";
+import {
+  headerBugcheck,
+  headerContext,
+  headerException,
+  headerKernel,
+  headerPlaces,
+  headerSystem,
+  headerTimes,
+  type KernelHeader,
+  readKernelHeader,
+  TRIAGE_DUMP_TYPE,
+} from "./header.ts";
+import { readPagePromise } from "./page-promise.ts";
+import { readTriageDump } from "./triage-dump.ts";
+
+/**
+ * Opens a Windows kernel dump, 32-bit or 64-bit. Triage dumps are read whole; of the other types
+ * this reads the header, bug check, registers and exception, and notes that memory is not read.
+ * @throws DumpError when the header is cut, damaged or says that the rest is encrypted; damage behind it becomes notes
+ */
+export async function openKernelDump(runner: StepRunner, notes: Notes): Promise<Dump> {
+  const { dump, found } = await runner.run((bytes) => {
+    const first = bytes.size <= WHOLE_READ_LIMIT ? bytes.size : FIRST_READ_BYTES;
+    bytes.plan([{ start: 0, end: first }]);
+    // A step may run several times: only its last run's notes count.
+    const found = new Notes();
+    return { dump: readKernelDump(bytes, found), found };
+  });
+  notes.addAll(found.list());
+  return dump;
+}
+
+function readKernelDump(bytes: FetchedBytes, notes: Notes): Dump {
+  const header = readKernelHeader(bytes);
+  if (header.cpu === "unknown") {
+    notes.add("kernel.unknown-machine", "header", `machine type 0x${header.record.MachineImageType.toString(16)}`);
+  }
+  if (header.record.DumpType === TRIAGE_DUMP_TYPE) return readTriageDump(bytes, header, notes);
+  return readOtherDump(bytes, header, notes);
+}
+
+/** A dump of physical memory, as far as its headers go. */
+function readOtherDump(bytes: FetchedBytes, header: KernelHeader, notes: Notes): Dump {
+  if (header.kind === "kernel-unknown") {
+    notes.add("kernel.unknown-type", "header", `dump type ${header.record.DumpType} is not known`);
+  } else if (header.kind !== "kernel-header") {
+    notes.add("kernel.memory-not-read", "header", "the memory of this type of dump is not read yet");
+  }
+  const promise = attempt(notes, "pages", () => readPagePromise(bytes, header));
+  const context = headerContext(header);
+  const exception = headerException(header);
+  const bugcheck = headerBugcheck(header);
+  return {
+    format: header.format,
+    kind: header.kind,
+    dumpType: header.record.DumpType,
+    size: bytes.size,
+    ...headerTimes(header),
+    truncated: promise?.end !== undefined && bytes.size < promise.end,
+    sections: [...headerSections(header), ...(promise?.sections ?? [])],
+    cpu: header.cpu,
+    pointerSize: header.pointerSize,
+    system: headerSystem(header),
+    process: {},
+    modules: [],
+    unloadedModules: [],
+    threads: [{ id: 0, ...(context ? { context } : {}) }],
+    crashingThread: 0,
+    ...(exception ? { exception } : {}),
+    ...(bugcheck ? { bugcheck } : {}),
+    kernel: headerKernel(header),
+    extras: {},
+    memory: NO_MEMORY,
+  };
+}
+
+function headerSections(header: KernelHeader): DumpSection[] {
+  const { context, exception } = headerPlaces(header);
+  return [
+    { name: header.pointerSize === 8 ? "DUMP_HEADER64" : "DUMP_HEADER32", offset: 0, size: header.size },
+    { name: "CONTEXT", ...context },
+    { name: "EXCEPTION_RECORD", ...exception },
+  ];
+}

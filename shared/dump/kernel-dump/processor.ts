@@ -1,0 +1,62 @@
+import { dataView } from "../../bytes/layout.ts";
+import type { CpuArch } from "../address.ts";
+import type { DumpProcessor } from "../dump.ts";
+import type { DebuggerData } from "./debugger-data.ts";
+import { asciiText } from "./fill.ts";
+import type { StructureOffsets } from "./offsets.ts";
+
+/** VendorString holds 12 characters and a NUL. */
+const VENDOR_BYTES = 13;
+/** Kernels know at most 2048 processors. */
+const MAX_PROCESSORS = 2048;
+const MAX_MHZ = 20_000;
+/** KPRCB.Number has a byte before this build and four from it on. */
+const WIDE_NUMBER_BUILD = 7600;
+
+/** Facts of the processor whose PRCB is in the dump. */
+export interface ProcessorFacts {
+  readonly processor: DumpProcessor;
+  /** `family 23 model 113 stepping 0`, the form rust-minidump prints. */
+  readonly cpuInfo?: string;
+}
+
+/** Reads the copy of the PRCB by KDBG's offsets, else by the table; what is not plausible is absent. */
+export function readProcessor(
+  prcb: Uint8Array,
+  cpu: CpuArch,
+  build: number,
+  kdbg: DebuggerData | undefined,
+  offsets: StructureOffsets | undefined,
+): ProcessorFacts {
+  const view = dataView(prcb);
+  const u32At = (offset: number | undefined): number | undefined =>
+    offset !== undefined && offset + 4 <= prcb.length ? view.getUint32(offset, true) : undefined;
+  const number = u32At(kdbg?.value("OffsetPrcbNumber") ?? offsets?.prcbNumber);
+  const mhz = u32At(kdbg?.value("OffsetPrcbMhz") ?? offsets?.mhz);
+  const vendorAt = kdbg?.value("OffsetPrcbVendorString") ?? offsets?.vendorString;
+  const vendor = vendorAt === undefined ? undefined : vendorText(prcb.subarray(vendorAt, vendorAt + VENDOR_BYTES));
+  const numberOnly = number === undefined || build >= WIDE_NUMBER_BUILD ? number : number & 0xff;
+  const cpuInfo = cpuSignature(u32At(kdbg?.value("OffsetPrcbCpuType") ?? offsets?.cpuType), cpu);
+  return {
+    processor: {
+      ...(numberOnly === undefined || numberOnly >= MAX_PROCESSORS ? {} : { number: numberOnly }),
+      ...(vendor === undefined ? {} : { vendor }),
+      ...(mhz === undefined || mhz === 0 || mhz > MAX_MHZ ? {} : { mhz }),
+    },
+    ...(cpuInfo === undefined ? {} : { cpuInfo }),
+  };
+}
+
+function vendorText(bytes: Uint8Array): string | undefined {
+  const end = bytes.indexOf(0);
+  const text = end < 0 ? bytes : bytes.subarray(0, end);
+  const printable = text.length >= 4 && text.every((byte) => byte >= 0x20 && byte < 0x7f);
+  return printable ? asciiText(text) : undefined;
+}
+
+/** CpuType, CpuID, stepping and model stand in four bytes in a row. */
+function cpuSignature(word: number | undefined, cpu: CpuArch): string | undefined {
+  if (word === undefined || (cpu !== "amd64" && cpu !== "x86")) return undefined;
+  const [family, hasCpuid, stepping, model] = [word & 0xff, (word >> 8) & 0xff, (word >> 16) & 0xff, word >>> 24];
+  return hasCpuid === 1 && family > 0 ? `family ${family} model ${model} stepping ${stepping}` : undefined;
+}

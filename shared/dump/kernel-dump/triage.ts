@@ -1,0 +1,79 @@
+import type { FetchedBytes } from "../../bytes/block-cache.ts";
+import { dataView, type RecordOf } from "../../bytes/layout.ts";
+import type { Notes } from "../../notes.ts";
+import { DumpError } from "../errors.ts";
+import type { KernelHeader } from "./header.ts";
+import { TRIAGE_DUMP32, TRIAGE_DUMP64, TRIAGE_END_MARKER } from "./triage-format.ts";
+
+/** A triage dump's own header: the same fields in both widths. */
+export interface TriageHeader {
+  readonly record: RecordOf<typeof TRIAGE_DUMP64>;
+  readonly pointerSize: 4 | 8;
+  /** File offset of the record, and its size in bytes. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+/**
+ * Reads TRIAGE_DUMP behind the header and checks its end marker.
+ * @throws DumpError `dump.truncated-header`
+ */
+export function readTriageHeader(bytes: FetchedBytes, header: KernelHeader, notes: Notes): TriageHeader {
+  const layout = header.pointerSize === 8 ? TRIAGE_DUMP64 : TRIAGE_DUMP32;
+  const end = header.size + layout.size;
+  if (bytes.size < end) {
+    throw new DumpError("dump.truncated-header", "the file ends inside the header of a triage dump", {
+      expected: end,
+      actual: bytes.size,
+    });
+  }
+  const record = layout.from(bytes.bytes(header.size, layout.size));
+  const marker = bytes.upTo(record.ValidOffset, 4);
+  if (marker.length < 4 || dataView(marker).getUint32(0, true) !== TRIAGE_END_MARKER) {
+    notes.add("kernel.no-end-marker", "triage", "the marker TRGD is not at ValidOffset: the file is cut or damaged");
+  }
+  return { record, pointerSize: header.pointerSize, offset: header.size, size: layout.size };
+}
+
+/** Copies of kernel records that are no longer than this: PRCBs reach 0xC000. */
+const MAX_COPY_BYTES = 0x20000;
+
+/**
+ * Bytes of a record copied to `offset`: the size that KDBG gives, cut at the next part and at the end
+ * of the file. Without KDBG the next part alone bounds it.
+ */
+export function copyExtent(
+  bytes: FetchedBytes,
+  triage: TriageHeader,
+  offset: number,
+  known: number | undefined,
+): number {
+  if (offset === 0 || offset >= bytes.size) return 0;
+  const { record } = triage;
+  const starts = [
+    record.MmOffset,
+    record.UnloadedDriversOffset,
+    record.PrcbOffset,
+    record.ProcessOffset,
+    record.ThreadOffset,
+    record.CallStackOffset,
+    record.DriverListOffset,
+    record.StringPoolOffset,
+    record.DataPageOffset,
+    record.DebuggerDataOffset,
+    record.DataBlocksOffset,
+    record.ValidOffset,
+  ].filter((start) => start > offset);
+  return Math.min(known ?? MAX_COPY_BYTES, bytes.size - offset, MAX_COPY_BYTES, ...starts.map((s) => s - offset));
+}
+
+/** The copy of a kernel record, or undefined when there is none. */
+export function copyOf(
+  bytes: FetchedBytes,
+  triage: TriageHeader,
+  offset: number,
+  known: number | undefined,
+): Uint8Array | undefined {
+  const size = copyExtent(bytes, triage, offset, known);
+  return size > 0 ? bytes.bytes(offset, size) : undefined;
+}
