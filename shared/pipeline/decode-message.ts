@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { decodeEventKey, DUMPS_PREFIX, type ObjectRef } from "../contracts/object-keys.ts";
+import { DUMPS_PREFIX, decodeEventKey, type ObjectRef } from "../contracts/object-keys.ts";
 import { MessageError } from "./errors.ts";
 
 /** An object that arrived under `dumps/`, as one S3 event names it. */
@@ -57,7 +57,10 @@ export function decodeS3Message(body: string): DecodedMessage {
   }
   const envelope = envelopeSchema.safeParse(message);
   if (!envelope.success) {
-    throw new MessageError("message.not-s3-event", `the message is no S3 event notification: ${firstIssue(envelope.error)}`);
+    throw new MessageError(
+      "message.not-s3-event",
+      `the message is no S3 event notification: ${firstIssue(envelope.error)}`,
+    );
   }
   const refs: DumpRef[] = [];
   const ignored: { reason: IgnoredReason; event?: string }[] = [];
@@ -86,7 +89,8 @@ function decodeRecord(
   if (!/^(s3:)?ObjectCreated:/.test(event)) return { reason: "not-created", event };
   const { bucket, object } = record.s3;
   const key = decodeEventKey(object.key);
-  if (key === undefined) return new MessageError("message.bad-key", `record ${index}: the key is not percent-encoded text`);
+  if (key === undefined)
+    return new MessageError("message.bad-key", `record ${index}: the key is not percent-encoded text`);
   if (!key.startsWith(DUMPS_PREFIX)) return { reason: "outside-dumps", event };
   return {
     ref: {
@@ -104,7 +108,10 @@ function parseJson(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch (cause) {
-    throw new MessageError("message.not-json", "the message is not JSON", { actual: `${body.length} characters`, cause });
+    throw new MessageError("message.not-json", "the message is not JSON", {
+      actual: `${body.length} characters`,
+      cause,
+    });
   }
 }
 
