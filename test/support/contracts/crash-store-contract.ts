@@ -85,12 +85,15 @@ export function defineCrashStoreContract(name: string, setup: () => Promise<Cras
       expect(await counts("2026-11-22T13", "2026-12-01T00")).toEqual({});
     });
 
-    it("lets one of many create a bucket", async () => {
-      const bucket = sampleBucket("one of many");
-      const results = await Promise.all(Array.from({ length: 5 }, () => store.createBucket(bucket)));
-      expect(results.filter((result) => result === "created").length).toBe(1);
-      expect(await store.createBucket({ ...bucket, firstCrashId: sampleId("other") })).toBe("exists");
-      expect(await store.getBucket(bucket.bucketId)).toEqual(bucket);
+    it("lets one of many create a bucket, and tells all of them which stands", async () => {
+      const buckets = Array.from({ length: 5 }, (_, n) =>
+        sampleBucket("one of many", { firstCrashId: sampleId(`claim ${n}`) }),
+      );
+      const standing = await Promise.all(buckets.map((bucket) => store.createBucket(bucket)));
+      const winner = await store.getBucket(sampleBucket("one of many").bucketId);
+      expect(buckets).toContainEqual(winner);
+      for (const bucket of standing) expect(bucket).toEqual(winner);
+      expect(await store.createBucket(sampleBucket("one of many", { title: "late" }))).toEqual(winner);
     });
 
     it("marks a crash as notified, as often as one likes, and makes none up", async () => {
