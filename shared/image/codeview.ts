@@ -45,7 +45,7 @@ export interface CodeView {
   readonly debugId?: string;
   /** Path of the symbol file as stored; ELF records have none. */
   readonly debugFile?: string;
-  /** GUID as 32 hex digits in upper case (pdb70): a Mach-O image's code id. */
+  /** GUID as 32 hex digits in upper case (pdb70): in lower case a Mach-O image's code id. */
   readonly guid?: string;
   /** ELF build id in lower-case hex, whole. */
   readonly buildId?: string;
@@ -70,9 +70,12 @@ export function readCodeView(bytes: Uint8Array): CodeView | undefined {
   }
 }
 
-/** Identity of a PE image: time stamp and size of its headers, the key of Microsoft's symbol servers. */
+/**
+ * Identity of a PE image: time stamp (8 digits) and size of its headers in lower-case hex. Microsoft's
+ * symbol servers use the same key with the time stamp in upper case.
+ */
 export function peCodeId(timestamp: number, size: number): string {
-  return `${timestamp.toString(16).toUpperCase().padStart(8, "0")}${size.toString(16)}`;
+  return `${timestamp.toString(16).padStart(8, "0")}${size.toString(16)}`;
 }
 
 /** A GUID as 32 hex digits in upper case. `bytes` holds 16. */

@@ -79,7 +79,7 @@ function codeIdOf(raw: RawModule, os: string, hasRecord: boolean, codeView?: Cod
   if (!hasRecord) return os === "Windows NT" ? pe : undefined;
   switch (codeView?.kind) {
     case "pdb70":
-      return isApple(os) ? codeView.guid : pe;
+      return isApple(os) ? codeView.guid?.toLowerCase() : pe;
     case "pdb20":
       return pe;
     case "elf":
