@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { SourceError } from "../../shared/bytes/errors.ts";
 import { nodePlatform } from "../../shared/adapters/node/platform.ts";
+import { SourceError } from "../../shared/bytes/errors.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
 import { EXIT } from "../exit-codes.ts";
 import { openTarget, UsageError } from "./open-target.ts";
@@ -46,7 +46,12 @@ async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
   }
   try {
     const limits = { ...DEFAULT_LIMITS, ...(flags.budgetBytes === undefined ? {} : { bytes: flags.budgetBytes }) };
-    const analysis = await analyzeSource(opened.source, { limits, platform: nodePlatform });
+    const analysis = await analyzeSource(opened.source, {
+      limits,
+      platform: nodePlatform,
+      onBug: (error) =>
+        console.error(`stopcode: internal error: ${error instanceof Error ? error.stack : String(error)}`),
+    });
     const { report } = analysis;
     if (flags.timing) {
       const ms = (performance.now() - started).toFixed(1);

@@ -42,9 +42,13 @@ async function readPipe(): Promise<Uint8Array> {
   for await (const chunk of process.stdin) {
     total += (chunk as Buffer).length;
     if (total > MAX_PIPE_BYTES) {
-      throw new SourceError("source.unavailable", `standard input is larger than ${MAX_PIPE_BYTES} bytes; give a file`, {
-        expected: MAX_PIPE_BYTES,
-      });
+      throw new SourceError(
+        "source.unavailable",
+        `standard input is larger than ${MAX_PIPE_BYTES} bytes; give a file`,
+        {
+          expected: MAX_PIPE_BYTES,
+        },
+      );
     }
     chunks.push(chunk as Buffer);
   }

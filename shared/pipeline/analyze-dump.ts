@@ -125,7 +125,8 @@ async function announce(record: CrashRecord, deps: AnalyzeDumpDeps): Promise<voi
   if (record.bucketId !== undefined) {
     // Read before write: in a storm thousands of crashes find the bucket there, and a conditional put
     // that fails costs as much of the item's partition as one that succeeds.
-    const standing = (await deps.crashes.getBucket(record.bucketId)) ?? (await deps.crashes.createBucket(bucketOf(record)));
+    const standing =
+      (await deps.crashes.getBucket(record.bucketId)) ?? (await deps.crashes.createBucket(bucketOf(record)));
     announcesBucket = standing.firstCrashId === record.crashId;
     if (announcesBucket) deps.metrics.count("BucketCreated");
   }

@@ -13,7 +13,8 @@ import type { CrashReport } from "../report/crash-report.ts";
 import { crashReason } from "../triage/crash-reason.ts";
 import { firstVerdict } from "../triage/first-verdict.ts";
 import { CURRENT_GROUPING } from "../triage/grouping-configs.ts";
-import { loadWords, type WordTable, Words } from "../triage/words/words.ts";
+import { kernelReason } from "../triage/kernel-reason.ts";
+import { loadWords, Words, type WordTable } from "../triage/words/words.ts";
 import type { Platform } from "./ports.ts";
 
 /** Limits of one analysis (DESIGN, "Budgets"). Reaching one gives a partial report that says so. */
@@ -42,6 +43,8 @@ export interface AnalyzeOptions {
   /** Reads no more than the headers: what is left after two kills. */
   readonly headerOnly?: boolean;
   readonly signal?: AbortSignal;
+  /** Is told about a bug of ours that was answered with a partial report. Its message may quote the dump. */
+  readonly onBug?: (error: unknown) => void;
 }
 
 /** The answer. A dump that cannot be analysed is one too: `rejected`, with a reason code. */
@@ -59,17 +62,24 @@ export interface Analysis {
  * @throws SourceError when bytes could not be had: another try may succeed
  */
 export async function analyzeSource(source: ByteSource, options: AnalyzeOptions): Promise<Analysis> {
-  if (options.headerOnly) return analyzeHeader(source, options, "budget.killed", "two analyses of this dump were ended from outside");
+  if (options.headerOnly)
+    return analyzeHeader(source, options, "budget.killed", "two analyses of this dump were ended from outside");
   let failure = "unknown";
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       return await analyzeOnce(source, options);
     } catch (error) {
       if (error instanceof SourceError) throw error;
+      options.onBug?.(error);
       failure = error instanceof Error ? error.name : "unknown";
     }
   }
-  return analyzeHeader(source, options, `internal.${failure}`, "the analysis failed twice; these are the header's facts");
+  return analyzeHeader(
+    source,
+    options,
+    `internal.${failure}`,
+    "the analysis failed twice; these are the header's facts",
+  );
 }
 
 /** A rejected analysis of something that could not even be read. */
@@ -104,7 +114,12 @@ async function analyzeOnce(source: ByteSource, options: AnalyzeOptions): Promise
 }
 
 /** The least that can be said: what the first bytes tell, with a note why there is no more. */
-async function analyzeHeader(source: ByteSource, options: AnalyzeOptions, code: string, detail: string): Promise<Analysis> {
+async function analyzeHeader(
+  source: ByteSource,
+  options: AnalyzeOptions,
+  code: string,
+  detail: string,
+): Promise<Analysis> {
   const counting = countingSource(source);
   const notes = new Notes();
   notes.add(code, "analysis", detail);
@@ -127,8 +142,8 @@ const HEADER_BYTES = 0x2000;
 
 async function finish(dump: Dump, notes: Notes, counts: IoCounts, options: AnalyzeOptions): Promise<Analysis> {
   const words = await loadWords(wordsFor(dump));
-  const crash = crashReason(dump, words);
-  const verdict = firstVerdict(dump, words, crash.type);
+  const crash = dump.bugcheck ? kernelReason(dump, words) : crashReason(dump, words);
+  const verdict = firstVerdict(dump, words, crash?.type);
   const report = buildReport({
     dump,
     words,
@@ -150,7 +165,7 @@ function reject(reason: string, size: number, notes: Notes, counts: IoCounts, op
   const report = buildReport({
     dump,
     words,
-    crash: {},
+    crash: undefined,
     verdict: undefined,
     grouping: CURRENT_GROUPING,
     bucketId: undefined,

@@ -54,7 +54,9 @@ export function recordOf(analysis: Analysis, facts: RecordFacts): CrashRecord {
     noteCodes: [...new Set(report.notes.map((note) => note.code))].slice(0, MAX_NOTE_CODES),
     io: { bytesRead: report.io.bytes_read, requests: report.io.requests, rounds: report.io.rounds },
     analysisMs: facts.analysisMs,
-    ...(Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) as Partial<CrashRecord>),
+    ...(Object.fromEntries(
+      Object.entries(optional).filter(([, value]) => value !== undefined),
+    ) as Partial<CrashRecord>),
   };
 }
 

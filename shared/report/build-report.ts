@@ -16,7 +16,8 @@ import { ANALYZER_VERSION, type CrashReport, REPORT_SCHEMA } from "./crash-repor
 export interface ReportInput {
   readonly dump: Dump;
   readonly words: Words;
-  readonly crash: CrashReason;
+  /** Absent when nothing crashed or nothing could be read. */
+  readonly crash: CrashReason | undefined;
   /** Absent when the file was rejected. */
   readonly verdict: Verdict | undefined;
   readonly grouping: string;
@@ -51,10 +52,10 @@ export function buildReport(input: ReportInput): CrashReport {
       ...(dump.format === "MDMP" ? { streams: sections } : { sections }),
     },
     crash_info: {
-      type: crash.type ?? null,
-      address: crash.address === undefined ? null : hex(crash.address),
+      type: crash?.type ?? null,
+      address: crash === undefined ? null : hex(crash.address),
       crashing_thread: dump.crashingThread ?? null,
-      assertion: crash.assertion ?? null,
+      assertion: assertionText(dump),
     },
     system_info: systemPart(dump),
     bugcheck: bugcheckPart(dump, words),
@@ -115,7 +116,9 @@ function culpritPart(dump: Dump, verdict: Verdict): CrashReport["culprit"] {
   return {
     module: image ? baseName(image.path) : null,
     version: verdict.module?.version ?? null,
-    symbol: verdict.symbol ?? (label === undefined || verdict.offset === undefined ? null : `${label}+0x${verdict.offset.toString(16)}`),
+    symbol:
+      verdict.symbol ??
+      (label === undefined || verdict.offset === undefined ? null : `${label}+0x${verdict.offset.toString(16)}`),
     confidence: verdict.confidence,
     reasons: verdict.reasons.map(({ rule, seen }) => ({ rule, seen })),
   };
@@ -171,4 +174,12 @@ function processUptime(dump: Dump): number | null {
 function isoTime(milliseconds: number | undefined): string | null {
   if (milliseconds === undefined || !(Math.abs(milliseconds) <= 8.64e15)) return null;
   return new Date(milliseconds).toISOString();
+}
+
+/** What the C runtime asserted: source text of the program, so a restricted field. */
+function assertionText(dump: Dump): string | null {
+  const info = dump.extras["assertion"] as
+    | { expression: string; function: string; file: string; line: number }
+    | undefined;
+  return info ? `${info.expression} in ${info.function}, ${info.file}:${info.line}` : null;
 }

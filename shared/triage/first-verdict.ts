@@ -37,8 +37,15 @@ export function firstVerdict(dump: Dump, words: Words, crashType: string | undef
   for (const candidate of candidatesOf(dump, words)) {
     const module = moduleAt(dump, candidate.address);
     const unloaded = module ? undefined : unloadedModuleAt(dump, candidate.address);
-    const where = module ? `in ${moduleLabel(dump, module)}` : unloaded ? `in unloaded ${baseName(unloaded.path)}` : "in no module";
-    reasons.push({ rule: candidate.rule, seen: `${candidate.what} ${hexAddress(candidate.address, dump.pointerSize)} ${where}` });
+    const where = module
+      ? `in ${moduleLabel(dump, module)}`
+      : unloaded
+        ? `in unloaded ${baseName(unloaded.path)}`
+        : "in no module";
+    reasons.push({
+      rule: candidate.rule,
+      seen: `${candidate.what} ${hexAddress(candidate.address, dump.pointerSize)} ${where}`,
+    });
     if (module) suspects.push({ ...candidate, module });
     else if (unloaded) suspects.push({ ...candidate, unloaded });
   }
@@ -63,13 +70,15 @@ function candidatesOf(dump: Dump, words: Words): Candidate[] {
       if (hint.whenFirst !== undefined && hint.whenFirst !== bugcheck.parameters[0]) continue;
       const argument = bugcheck.parameters[hint.argument - 1];
       if (hint.key === "BLAME") add("argument-blame", argument, `argument ${hint.argument} names an address`, "high");
-      if (hint.key === "IP") add("argument-ip", argument, `argument ${hint.argument} is the faulting instruction`, "medium");
+      if (hint.key === "IP")
+        add("argument-ip", argument, `argument ${hint.argument} is the faulting instruction`, "medium");
     }
   }
   if (exception && !(bugcheck && exception.code === STATUS_BREAKPOINT)) {
     // Breakpad writes the address of the access where Windows writes that of the instruction.
     if (exception.context) add("exception-context", exception.context.pc, "the exception was raised at", "medium");
-    else if (dump.system.os === "Windows NT") add("exception-address", exception.address, "the exception was raised at", "medium");
+    else if (dump.system.os === "Windows NT")
+      add("exception-address", exception.address, "the exception was raised at", "medium");
   }
   const thread = dump.crashingThread === undefined ? undefined : dump.threads[dump.crashingThread];
   add("context-ip", thread?.context?.pc, "the thread stood at", "low");
@@ -137,6 +146,7 @@ function groupingKey(
     const identity = blamed?.module?.version ?? blamed?.module?.codeId ?? blamed?.module?.timestamp?.toString(16) ?? "";
     parts.push(`+0x${offset.toString(16)}@${identity}`);
   }
-  if (!dump.bugcheck && (plumbing || !blamed)) parts.push(`in ${baseName(dump.process.name ?? dump.modules[0]?.path ?? "").toLowerCase()}`);
+  if (!dump.bugcheck && (plumbing || !blamed))
+    parts.push(`in ${baseName(dump.process.name ?? dump.modules[0]?.path ?? "").toLowerCase()}`);
   return parts.join(" ");
 }
