@@ -2,7 +2,7 @@ import type { FetchedBytes } from "../../bytes/block-cache.ts";
 import type { ByteRange } from "../../bytes/range.ts";
 import type { StepRunner } from "../../bytes/step-runner.ts";
 import { attempt, type Notes } from "../../notes.ts";
-import { pointerSizeOf } from "../address.ts";
+import { pointerSizeOf, type VirtualAddress } from "../address.ts";
 import type { Dump, DumpProcess, DumpSystem, DumpThread } from "../dump.ts";
 import { type MemorySegment, segmentMemory } from "../memory.ts";
 import { type MinidumpDirectory, readDirectory } from "./directory.ts";
@@ -51,6 +51,7 @@ function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: M
   const cpu = streams.system?.cpu ?? "unknown";
   const os = streams.system?.os ?? "unknown";
   const lists = [...streams.memory64, ...streams.memory];
+  const runAt = runFinder(lists);
   const segments = [...lists, ...stackSegments(streams.threads)];
   const lost = segments.filter(({ offset, size }) => offset + size > bytes.size).length;
   if (lost > 0) notes.add("format.truncated", "memory", `${lost} of ${segments.length} runs leave the file`);
@@ -74,7 +75,7 @@ function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: M
     threads: streams.threads.map((raw): DumpThread => {
       const name = names.get(raw.ThreadId);
       const context = readContextAt(bytes, raw.ThreadContext, cpu, notes, "ThreadListStream");
-      const stack = stackOf(raw, lists, bytes.size);
+      const stack = stackOf(raw, runAt, bytes.size);
       return {
         id: raw.ThreadId,
         ...(name === undefined ? {} : { name }),
@@ -132,11 +133,32 @@ function processOf({ misc, statusPid }: MinidumpStreams): DumpProcess {
  * Where a thread's stack lies. Windows writers of full memory leave the bytes out of the thread's own
  * entry: then it is the run of the memory lists that holds its start.
  */
-function stackOf({ Stack }: RawThread, lists: readonly MemorySegment[], size: number): DumpThread["stack"] {
+function stackOf(
+  { Stack }: RawThread,
+  runAt: (address: VirtualAddress) => MemorySegment | undefined,
+  size: number,
+): DumpThread["stack"] {
   if (Stack.Rva !== 0 && Stack.DataSize !== 0 && Stack.Rva + Stack.DataSize <= size) {
     return { start: Stack.StartOfMemoryRange, size: Stack.DataSize };
   }
-  const start = Stack.StartOfMemoryRange;
-  const run = lists.find(({ address, size: length }) => start >= address && start - address < BigInt(length));
-  return run ? { start: run.address, size: run.size } : undefined;
+  const run = runAt(Stack.StartOfMemoryRange);
+  return run && { start: run.address, size: run.size };
+}
+
+/** Finds the run that holds an address; a list is only sorted when the first one is looked for. */
+function runFinder(runs: readonly MemorySegment[]): (address: VirtualAddress) => MemorySegment | undefined {
+  let sorted: MemorySegment[] | undefined;
+  return (address) => {
+    sorted ??= [...runs].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+    let low = 0;
+    let high = sorted.length;
+    // The last run that starts at or before the address.
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((sorted[middle] as MemorySegment).address <= address) low = middle + 1;
+      else high = middle;
+    }
+    const run = sorted[low - 1];
+    return run && address - run.address < BigInt(run.size) ? run : undefined;
+  };
 }

@@ -3,12 +3,12 @@ import type { ByteRange } from "../../bytes/range.ts";
 import { attempt, type Notes } from "../../notes.ts";
 import type { MemorySegment } from "../memory.ts";
 import type { MinidumpDirectory } from "./directory.ts";
+import { readExtras } from "./extras.ts";
 import { MINIDUMP_MODULE, MINIDUMP_THREAD, MINIDUMP_THREAD_NAME, MINIDUMP_UNLOADED_MODULE } from "./format.ts";
 import { STREAM, streamName } from "./stream-types.ts";
-import { readAssertionInfo } from "./streams/assertion-info.ts";
 import { type BreakpadInfo, readBreakpadInfo } from "./streams/breakpad-info.ts";
 import { type RawException, readException } from "./streams/exception.ts";
-import { MAX_TEXT_BYTES, readLsbRelease, readMicrocode, readStatusPid } from "./streams/linux-text.ts";
+import { MAX_TEXT_BYTES, readMicrocode, readStatusPid } from "./streams/linux-text.ts";
 import { MAX_MEMORY_RANGES, readMemory64List, readMemoryList } from "./streams/memory-list.ts";
 import { type MiscInfo, readMiscInfo } from "./streams/misc-info.ts";
 import { MAX_MODULES, readModuleList } from "./streams/module-list.ts";
@@ -50,6 +50,11 @@ const LIMITS: ReadonlyMap<number, number> = new Map([
   [STREAM.LinuxCpuInfo, MAX_TEXT_BYTES],
   [STREAM.LinuxProcStatus, MAX_TEXT_BYTES],
   [STREAM.LinuxLsbRelease, MAX_TEXT_BYTES],
+  [STREAM.LinuxMaps, 4 * MAX_TEXT_BYTES],
+  [STREAM.MozMacosCrashInfo, 12 + 20 * 8],
+  [STREAM.MozMacosBootargs, 12],
+  [STREAM.MozLinuxLimits, MAX_TEXT_BYTES],
+  [STREAM.MozSoftErrors, MAX_TEXT_BYTES],
 ]);
 
 /** The bodies of all streams that will be read. */
@@ -85,10 +90,7 @@ export function readStreams(bytes: FetchedBytes, directory: MinidumpDirectory, n
     breakpad: read(STREAM.BreakpadInfo, readBreakpadInfo),
     memory: read(STREAM.MemoryList, readMemoryList) ?? [],
     memory64: read(STREAM.Memory64List, readMemory64List) ?? [],
-    extras: defined({
-      lsb_release: read(STREAM.LinuxLsbRelease, readLsbRelease),
-      assertion: read(STREAM.AssertionInfo, readAssertionInfo),
-    }),
+    extras: readExtras(bytes, read),
   });
 }
 
