@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { ANALYZER_VERSION } from "../shared/report/crash-report.ts";
+import { ANALYZER_VERSION } from "../shared/report/versions.ts";
 import { analyzeCommand } from "./analyze/analyze-command.ts";
 import { EXIT } from "./exit-codes.ts";
 

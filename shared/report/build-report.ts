@@ -10,7 +10,8 @@ import { analysisFields } from "./analysis-fields.ts";
 import { bugcheckPart, exceptionPart } from "./build-exception.ts";
 import { modulePart, unloadedModulePart } from "./build-modules.ts";
 import { crashingThreadPart, threadPart } from "./build-threads.ts";
-import { ANALYZER_VERSION, type CrashReport, REPORT_SCHEMA } from "./crash-report.ts";
+import type { CrashReport } from "./crash-report.ts";
+import { ANALYZER_VERSION, REPORT_SCHEMA } from "./versions.ts";
 
 /** Everything that a report is made of. */
 export interface ReportInput {

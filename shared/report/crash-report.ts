@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { REPORT_SCHEMA } from "./versions.ts";
 
 /**
  * The report: schema `stopcode.report/1` (DESIGN, "Report"). For what both know it is a
@@ -7,11 +8,6 @@ import { z } from "zod";
  * Fields are restricted until they are marked public: only public ones may appear in logs and
  * events. `docs/report-schema.json` is generated from this file (`npm run docs:schemas`).
  */
-
-/** Version of the report's shape. Bump it with an upgrader in upgrade.ts and a kept old fixture. */
-export const REPORT_SCHEMA = "stopcode.report/1";
-/** Version of the analysis: a different one may give a different report of the same dump. */
-export const ANALYZER_VERSION = "0.1.0";
 
 /** Marks a field as public. */
 const pub = <T extends z.ZodType>(schema: T): T => schema.meta({ access: "public" });
@@ -45,7 +41,7 @@ const thread = z.object({
   frames: z.array(frame),
 });
 
-const module = z.object({
+const loadedModule = z.object({
   base_addr: pub(hex),
   end_addr: pub(hex),
   /** Base name. */
@@ -159,7 +155,7 @@ export const crashReportSchema = z.object({
   pid: pub(count.nullable()),
   process_uptime: pub(z.number().nullable()),
   main_module: pub(count.nullable()),
-  modules: z.array(module),
+  modules: z.array(loadedModule),
   unloaded_modules: z.array(unloadedModule),
   thread_count: pub(count),
   threads: z.array(thread),
