@@ -141,7 +141,10 @@ function imageFields(dump: Dump, verdict: Verdict): Fields {
     MODULE_NAME: label,
     IMAGE_NAME: oneLine(baseName(image.path)),
     ...(version === undefined ? {} : { IMAGE_VERSION: oneLine(version) }),
-    ...(image.timestamp === undefined ? {} : { DEBUG_FLR_IMAGE_TIMESTAMP: image.timestamp.toString(16) }),
+    // Images of other systems have no link time.
+    ...(image.timestamp === undefined || dump.system.os !== "Windows NT"
+      ? {}
+      : { DEBUG_FLR_IMAGE_TIMESTAMP: image.timestamp.toString(16) }),
   };
 }
 

@@ -23,12 +23,18 @@ function applies(hint: ContextHint, first: bigint): boolean {
   return hint.whenFirst === undefined || hint.whenFirst === first;
 }
 
+/** Remarks on parameters that our table appends to some messages; they are no part of the message. */
+const PARAMETER_REMARK = /; (?:info\[|ExceptionInformation).*$/;
+
 /** `(NTSTATUS) 0xc0000218 - text`; the name where no text is known, the number alone where neither is. */
 export function statusText(words: Words, code: bigint | number): string {
   const number = BigInt.asUintN(32, BigInt(code));
   const known = words.ntstatus(number);
-  const text = known && (known.text === "" ? known.name : `${known.text}.`.replace(/([.!?])\.$/, "$1"));
-  return `(NTSTATUS) 0x${number.toString(16)}${text === undefined ? "" : ` - ${text}`}`;
+  const start = `(NTSTATUS) 0x${number.toString(16)}`;
+  if (!known) return start;
+  if (known.text === "") return `${start} - ${known.name}`;
+  const text = known.text.replace(PARAMETER_REMARK, "");
+  return `${start} - ${text}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 /** Code and parameters of the exception that the crash is about. */

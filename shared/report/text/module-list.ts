@@ -55,11 +55,13 @@ export function unloadedLines(report: CrashReport): string[] {
 
 function moduleLine(report: CrashReport, module: Module): string {
   const name = oneLine(module.filename);
+  const windows = report.system_info.os === "Windows NT";
   const label = module.base_addr === report.kernel?.base ? "nt" : name.replace(/(.)\.[^.]*$/, "$1");
-  const stamp = module.timestamp === null ? undefined : Number(module.timestamp);
+  // Images of other systems have no link time.
+  const stamp = module.timestamp === null || !windows ? undefined : Number(module.timestamp);
   const version = module.version === null ? "" : `  ${oneLine(module.version)}`;
   const text = timestampText(stamp, dumpSeconds(report));
-  return `${range(report, module)}   ${label.padEnd(8)} ${name.padEnd(12)} ${text}${version}`.trimEnd();
+  return `${range(report, module)}   ${windows ? `${label.padEnd(8)} ` : ""}${name.padEnd(12)} ${text}${version}`.trimEnd();
 }
 
 function range(report: CrashReport, image: { base_addr: string; end_addr: string }): string {
