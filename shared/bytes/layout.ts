@@ -19,6 +19,7 @@ export interface Field<T> {
   readonly type: FieldType<T>;
 }
 
+/** Unsigned and signed integers of 1, 2 and 4 bytes. */
 export const u8: FieldType<number> = { size: 1, read: (view, offset) => view.getUint8(offset) };
 export const u16: FieldType<number> = { size: 2, read: (view, offset) => view.getUint16(offset, true) };
 export const u32: FieldType<number> = { size: 4, read: (view, offset) => view.getUint32(offset, true) };

@@ -1,6 +1,7 @@
-/** Metrics are registered here before use: name → unit and what it counts. */
+/** Namespace of all metrics. */
 export const METRICS_NAMESPACE = "Stopcode";
 
+/** Metrics are registered here before use: name → unit and what it counts. */
 export const METRICS = {
   CrashAnalyzed: { unit: "Count", what: "crashes recorded as analyzed" },
   CrashPartial: { unit: "Count", what: "crashes recorded as partial" },
