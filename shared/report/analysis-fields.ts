@@ -38,6 +38,7 @@ export function analysisFields(input: AnalysisInput): Fields {
     ...accessField(dump, words),
     ...irqlField(dump, words),
     ...faultingField(dump, words),
+    ...recordFields(dump, words),
     ...classFields(verdict, dump, words),
     ...(dump.process.name === undefined ? {} : { PROCESS_NAME: oneLine(baseName(dump.process.name)) }),
     ...stackFields(dump, frames),
@@ -88,6 +89,24 @@ function faultingField(dump: Dump, words: Words): Fields {
 function faultingAddress(dump: Dump): VirtualAddress | undefined {
   const { exception } = dump;
   return exception?.context?.pc ?? (dump.system.os === "Windows NT" ? exception?.address : undefined);
+}
+
+/** Records that arguments point to, with the debugger's command to show them. */
+const RECORDS = [
+  ["EXR", "EXCEPTION_RECORD", ".exr"],
+  ["CXR", "CONTEXT", ".cxr"],
+  ["TRAP", "TRAP_FRAME", ".trap"],
+] as const;
+
+function recordFields(dump: Dump, words: Words): Fields {
+  const fields: Fields = {};
+  for (const [key, field, command] of RECORDS) {
+    const address = hintedArgument(dump, words, key);
+    if (!address) continue;
+    const digits = padded(address, dump.pointerSize);
+    fields[field] = `${digits} -- (${command} 0x${digits})`;
+  }
+  return fields;
 }
 
 function classFields(verdict: Verdict, dump: Dump, words: Words): Fields {

@@ -4,6 +4,7 @@ import { contextLines, crashLines, recordLines } from "./text/exception-block.ts
 import { oneLine } from "./text/format.ts";
 import { headerLines } from "./text/header.ts";
 import { moduleLines, unloadedLines } from "./text/module-list.ts";
+import { threadLines } from "./text/thread-list.ts";
 
 /**
  * The report as an engineer expects it of `!analyze -v`: system, first guess, analysis, then modules and notes.
@@ -15,6 +16,7 @@ export function renderText(report: CrashReport): string {
     "",
     ...(report.bugcheck ? kernelBlock(report) : userBlock(report)),
     ...reasonLines(report),
+    ...(report.bugcheck ? [] : threadLines(report)),
     ...moduleLines(report),
     ...unloadedLines(report),
     ...noteLines(report),

@@ -84,6 +84,7 @@ describe("WinDbg's fields of a kernel dump", () => {
     expect(got).toMatchObject({
       EXCEPTION_CODE_STR: "c0000005",
       EXCEPTION_CODE: "(NTSTATUS) 0xc0000005 - access violation.",
+      CONTEXT: "ffffa0873efde280 -- (.cxr 0xffffa0873efde280)",
       STACK_COMMAND: ".cxr 0xffffa0873efde280 ; kb",
     });
   });

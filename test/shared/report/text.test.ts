@@ -163,6 +163,29 @@ Notes:
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
   });
 
+  it("lists threads with the place where each stood", () => {
+    const frame = {
+      frame: 0,
+      offset: "0x00007ff61234152a",
+      module: "crashme.exe",
+      module_offset: "0x000000000000152a",
+      function: null,
+      function_offset: null,
+      file: null,
+      line: null,
+      inlines: null,
+      trust: "context" as const,
+      missing_symbols: true,
+      unloaded_modules: null,
+    };
+    const thread = { thread_id: 0x1d0, thread_name: "main", frame_count: 1, last_error_value: null, frames: [frame] };
+    const other = { ...thread, thread_id: 0x1d4, thread_name: null, frames: [] };
+    const many = Array.from({ length: 101 }, (_, index) => (index === 0 ? thread : other));
+    const text = renderText(report({ threads: many }));
+    expect(text).toContain('Threads:\n#  0  Id: 1d0  crashme.exe+0x152a  "main"\n   1  Id: 1d4\n');
+    expect(text).toContain("  and 1 more\n");
+  });
+
   it("says why a file was not analysed", () => {
     const text = renderText(report({ status: "ERROR_FORMAT", exception: null, analysis: {} }));
     expect(text).toContain("Not analysed: ERROR_FORMAT");
