@@ -63,7 +63,17 @@ export function shardOf(crashId: string, shards: number): number {
   return Number.parseInt(crashId.slice(0, 8), 16) % shards;
 }
 
-/** Partition value of a crash list in one slice and shard. Parts are encoded: none can forge a separator. */
+/**
+ * Longest name of a module or version that keys tell apart, in UTF-16 units. Names come from dumps
+ * and may be of any length; two of this length, encoded at up to 9 bytes a unit, stay within the
+ * 2,048 bytes of a partition key. What differs only behind it shares a list.
+ */
+export const MAX_KEY_PART = 110;
+
+/**
+ * Partition value of a crash list in one slice and shard. Parts are encoded: none can forge a
+ * separator. Halves of surrogate pairs, which a cut or a hostile name may leave, become U+FFFD.
+ */
 export function listPartition(list: CrashListBy, slice: string, shard: number): string {
   const parts = (() => {
     switch (list.by) {
@@ -76,12 +86,16 @@ export function listPartition(list: CrashListBy, slice: string, shard: number): 
       case "stop":
         return ["S", list.stopCode, slice];
       case "module":
-        return ["O", list.module.toLowerCase(), slice];
+        return ["O", keyPart(list.module.toLowerCase()), slice];
       case "version":
-        return ["V", list.module.toLowerCase(), list.version, slice];
+        return ["V", keyPart(list.module.toLowerCase()), keyPart(list.version), slice];
     }
   })();
-  return [...parts.map((part) => encodeURIComponent(part)), String(shard)].join("#");
+  return [...parts.map((part) => encodeURIComponent(part.toWellFormed())), String(shard)].join("#");
+}
+
+function keyPart(name: string): string {
+  return name.slice(0, MAX_KEY_PART);
 }
 
 /** Sort value of a crash in every list: by received time, then id. */

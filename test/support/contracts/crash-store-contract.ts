@@ -106,6 +106,19 @@ export function defineCrashStoreContract(name: string, setup: () => Promise<Cras
       expect(await store.getCrash(sampleId("never recorded"))).toBeUndefined();
     });
 
+    it("adds a note code once, to a crash that is there", async () => {
+      const record = sampleCrash("noted", { bucketId: sampleId("b noted") });
+      await store.recordCrash(record);
+      await store.addNoteCode(record.crashId, "pipeline.later-version");
+      await store.addNoteCode(record.crashId, "pipeline.later-version");
+      expect((await store.getCrash(record.crashId))?.record).toEqual({
+        ...record,
+        noteCodes: [...record.noteCodes, "pipeline.later-version"],
+      });
+      await store.addNoteCode(sampleId("never noted"), "pipeline.later-version");
+      expect(await store.getCrash(sampleId("never noted"))).toBeUndefined();
+    });
+
     it("counts attempts until they are taken back", async () => {
       const crashId = sampleId("attempts");
       expect(await store.beginAttempt(crashId)).toBe(1);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { delimiter, join, resolve } from "node:path";
 import { ensurePython } from "./python-env.ts";
@@ -48,6 +48,9 @@ export async function startEmulator(root: string = process.cwd()): Promise<Emula
   const endpoint = `http://127.0.0.1:${port}`;
   const work = join(home, `run-${port}`);
   await mkdir(work, { recursive: true });
+  // The emulator runs Lambdas by a CommonJS script below this folder: without a package.json here Node
+  // would take the repository's, which says that everything is an ES module.
+  await writeFile(join(work, "package.json"), '{"type":"commonjs"}\n');
   const logFile = join(home, `emulator-${port}.log`);
   const log = openSync(logFile, "w");
   const child = spawn(python, [join(here, "ministack_launch.py")], {
