@@ -32,7 +32,10 @@ export function timestampText(timestamp: number | undefined, dumpSeconds: number
 export function moduleLines(report: CrashReport): string[] {
   if (report.modules.length === 0) return [];
   const width = reportPointerSize(report) === 8 ? 17 : 8;
-  const sorted = [...report.modules].sort((a, b) => (BigInt(a.base_addr) < BigInt(b.base_addr) ? -1 : 1));
+  // Addresses of one report have the same number of digits: text order is address order.
+  const sorted = [...report.modules].sort((a, b) =>
+    a.base_addr === b.base_addr ? 0 : a.base_addr < b.base_addr ? -1 : 1,
+  );
   return [
     `${"start".padEnd(width)} ${"end".padEnd(width)}   module name`,
     ...sorted.map((module) => moduleLine(report, module)),
