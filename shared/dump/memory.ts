@@ -137,44 +137,81 @@ function joinRanges(bytes: FetchedBytes, ranges: readonly ByteRange[]): Uint8Arr
   return out;
 }
 
-/** Ascending, disjoint segments: where two overlap the one earlier in the list keeps the bytes. */
+/**
+ * Ascending, disjoint segments: where some overlap the one earliest in the list keeps the bytes.
+ * A sweep over starts and ends with the covering segments in a heap: n log n whatever the overlaps.
+ */
 function disjoint(segments: readonly MemorySegment[]): MemorySegment[] {
   const order = segments
-    .map((segment, rank) => ({ segment, rank }))
-    .filter(({ segment }) => segment.size > 0)
-    .sort((a, b) =>
-      a.segment.address < b.segment.address ? -1 : a.segment.address > b.segment.address ? 1 : a.rank - b.rank,
-    );
-  const out: { address: VirtualAddress; size: number; offset: number; rank: number }[] = [];
-  for (const { segment, rank } of order) {
-    let piece = { ...segment, rank };
-    while (piece.size > 0) {
-      const last = out.at(-1);
-      if (!last || piece.address - last.address >= BigInt(last.size)) {
-        out.push(piece);
-        break;
-      }
-      // They overlap: the loser gives up the shared bytes, and what it has behind them goes on.
-      const overlapAt = Number(piece.address - last.address);
-      if (last.rank < piece.rank) {
-        const cut = last.size - overlapAt;
-        if (cut >= piece.size) break;
-        piece = { address: addOffset(piece.address, cut), size: piece.size - cut, offset: piece.offset + cut, rank };
-      } else {
-        const tail = { ...last };
-        last.size = overlapAt;
-        if (last.size === 0) out.pop();
-        out.push(piece);
-        const covered = overlapAt + piece.size;
-        if (covered >= tail.size) break;
-        piece = {
-          address: addOffset(tail.address, covered),
-          size: tail.size - covered,
-          offset: tail.offset + covered,
-          rank: tail.rank,
-        };
-      }
+    .map((segment, rank) => ({ ...segment, rank, end: segment.address + BigInt(segment.size) }))
+    .filter(({ size }) => size > 0)
+    .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.rank - b.rank));
+  const apart = order.every((segment, index) => (order[index + 1]?.address ?? segment.end) >= segment.end);
+  if (apart) return order;
+  const out: (MemorySegment & { readonly rank: number; size: number })[] = [];
+  const covering = new RankHeap<(typeof order)[number]>();
+  let next = 0;
+  let at: bigint | undefined;
+  for (;;) {
+    while (at !== undefined && (covering.first?.end ?? at + 1n) <= at) covering.drop();
+    if (!covering.first) {
+      at = order[next]?.address;
+      if (at === undefined) return out;
     }
+    for (let start = order[next]; start && start.address === at; start = order[next]) {
+      covering.add(start);
+      next += 1;
+    }
+    const owner = covering.first;
+    if (!owner || at === undefined) continue;
+    const nextStart = order[next]?.address;
+    const until = nextStart !== undefined && nextStart < owner.end ? nextStart : owner.end;
+    const size = Number(until - at);
+    const last = out.at(-1);
+    // One segment stays one piece where only weaker ones start inside of it.
+    if (last?.rank === owner.rank && last.address + BigInt(last.size) === at) last.size += size;
+    else {
+      const inside = Number(at - owner.address);
+      out.push({ address: at as VirtualAddress, size, offset: owner.offset + inside, rank: owner.rank });
+    }
+    at = until;
   }
-  return out;
+}
+
+/** Binary heap: the item of the lowest rank first. */
+class RankHeap<T extends { readonly rank: number }> {
+  readonly #items: T[] = [];
+
+  get first(): T | undefined {
+    return this.#items[0];
+  }
+
+  add(item: T): void {
+    const items = this.#items;
+    let place = items.push(item) - 1;
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      if ((items[parent] as T).rank <= item.rank) break;
+      items[place] = items[parent] as T;
+      place = parent;
+    }
+    items[place] = item;
+  }
+
+  /** Takes the first item out. */
+  drop(): void {
+    const items = this.#items;
+    const moved = items.pop();
+    if (!moved || items.length === 0) return;
+    let place = 0;
+    for (;;) {
+      const left = 2 * place + 1;
+      const child = (items[left + 1]?.rank ?? Number.POSITIVE_INFINITY) < (items[left]?.rank ?? 0) ? left + 1 : left;
+      const lower = items[child];
+      if (!lower || lower.rank >= moved.rank) break;
+      items[place] = lower;
+      place = child;
+    }
+    items[place] = moved;
+  }
 }
