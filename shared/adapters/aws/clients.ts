@@ -10,12 +10,14 @@ export interface ClientOptions {
   /** Another address than AWS's own, as AWS_ENDPOINT_URL names it; buckets then stand in the path, not in the host. */
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
+  /** Tries of the SDK, the first included, for table and bus. */
+  readonly tries?: number;
 }
 
 /** Milliseconds to connect; a region's own endpoint answers in single ones. */
 const CONNECT_MS = 3_000;
-/** Tries of the SDK for calls that we do not repeat ourselves: storms make short throttles. */
-const SDK_TRIES = 5;
+/** Tries of the SDK for calls that we do not repeat ourselves: its waits after throttling are seconds. */
+const SDK_TRIES = 4;
 
 function common({ endpoint, region }: ClientOptions) {
   return { ...(endpoint ? { endpoint } : {}), ...(region ? { region } : {}) };
@@ -40,7 +42,7 @@ export function s3Client(options: ClientOptions = {}): S3Client {
 export function dynamoClient(options: ClientOptions = {}): DynamoDBDocumentClient {
   const client = new DynamoDBClient({
     ...common(options),
-    maxAttempts: SDK_TRIES,
+    maxAttempts: options.tries ?? SDK_TRIES,
     requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: 5_000, throwOnRequestTimeout: true },
   });
   return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
@@ -50,7 +52,7 @@ export function dynamoClient(options: ClientOptions = {}): DynamoDBDocumentClien
 export function eventBridgeClient(options: ClientOptions = {}): EventBridgeClient {
   return new EventBridgeClient({
     ...common(options),
-    maxAttempts: SDK_TRIES,
+    maxAttempts: options.tries ?? SDK_TRIES,
     requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: 5_000, throwOnRequestTimeout: true },
   });
 }
