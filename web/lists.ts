@@ -1,6 +1,6 @@
 import type { ApiBucket, ApiBucketDetail, ApiCrash, ApiPage } from "../shared/contracts/api.ts";
 import { get } from "./api.ts";
-import { type Child, facts, h, table, time } from "./dom.ts";
+import { type Child, facts, h, plural, table, time } from "./dom.ts";
 
 /** The newest crashes, or those of one bucket. */
 export async function crashList(query = ""): Promise<HTMLElement> {
@@ -60,8 +60,12 @@ function hourBars(hours: Readonly<Record<string, number>>): HTMLElement {
     const place = { x: String(index * 10), y: String(40 - height), width: "8", height: String(height) };
     return svg("rect", { ...place, class: count === 0 ? "none" : "some" }, title);
   });
-  const label = `${total} crashes in the last 30 days, at most ${most} a day`;
-  const picture = svg("svg", { viewBox: "0 0 300 40", class: "bars", role: "img", "aria-label": label }, ...bars);
+  const label = `${plural(total, "crash", "crashes")} in the last 30 days, at most ${most} a day`;
+  const picture = svg(
+    "svg",
+    { viewBox: "0 0 300 40", preserveAspectRatio: "none", class: "bars", role: "img", "aria-label": label },
+    ...bars,
+  );
   return h("figure", {}, picture, h("figcaption", { class: "quiet" }, label));
 }
 
@@ -96,7 +100,7 @@ export function statusBadge(status: string | undefined): HTMLElement {
 
 function stopOf(record: ApiCrash["record"]): string {
   const name = record?.stopName ?? record?.bucketTitle;
-  if (record?.stopCode && name) return `${name} (${record.stopCode})`;
+  if (record?.stopCode && name) return `${name} ${record.stopCode}`;
   return name ?? record?.stopCode ?? record?.dumpKind ?? "No exception recorded";
 }
 

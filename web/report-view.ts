@@ -1,7 +1,7 @@
 import type { ApiCrash } from "../shared/contracts/api.ts";
 import type { CrashReport, ReportThread } from "../shared/report/crash-report.ts";
 import { get, getText } from "./api.ts";
-import { bytes, type Child, facts, fill, h, table, time } from "./dom.ts";
+import { bytes, type Child, facts, fill, h, plural, table, time } from "./dom.ts";
 import { statusBadge } from "./lists.ts";
 
 /** Threads, modules and streams that are drawn before one asks for all: thousands of rows are slow. */
@@ -57,7 +57,7 @@ function heading({ record, fileName }: ApiCrash, report: CrashReport): HTMLEleme
     {},
     h("p", { class: "kicker" }, statusBadge(record?.status), ` ${report.dump.kind}`, fileName ? ` · ${fileName}` : ""),
     h("h1", {}, title ?? "No exception recorded"),
-    h("p", { class: "lead" }, report.bugcheck?.description ?? report.exception?.text),
+    h("p", { class: "lead" }, report.bugcheck ? report.bugcheck.description : report.exception?.text),
     culprit &&
       h(
         "div",
@@ -209,7 +209,7 @@ function summary(report: CrashReport): HTMLElement {
     h(
       "p",
       { class: "quiet" },
-      `Read ${bytes(report.io.bytes_read)} of ${bytes(report.io.source_size)} in ${report.io.requests} requests. ${report.schema}, analyzer ${report.analyzer_version}, grouping ${report.grouping}.`,
+      `Read ${bytes(report.io.bytes_read)} of ${bytes(report.io.source_size)} in ${plural(report.io.requests, "request")}. ${report.schema}, analyzer ${report.analyzer_version}, grouping ${report.grouping}.`,
     ),
   );
 }

@@ -32,6 +32,8 @@ export function startWorker(
 ): Worker {
   const running = new Map<QueueMessage, Promise<void>>();
   let stopped = false;
+  /** A redelivery runs, and nothing beside it. */
+  let alone = false;
   let timer: NodeJS.Timeout | undefined;
   let scheduled = false;
 
@@ -40,9 +42,12 @@ export function startWorker(
     if (stopped) return;
     clearTimeout(timer);
     try {
-      while (running.size < settings.concurrency) {
+      while (running.size < settings.concurrency && !alone) {
+        // It may have killed the process before: whatever ran beside it would be blamed with it.
+        if (running.size > 0 && queue.nextIsRedelivery()) break;
         const message = queue.receive();
         if (!message) break;
+        alone = message.receiveCount > 1;
         running.set(message, work(message));
       }
       timer = setTimeout(pump, Math.min(settings.idleMs, Math.max(10, queue.nextVisibleIn() ?? settings.idleMs)));
@@ -74,6 +79,7 @@ export function startWorker(
     } finally {
       clearInterval(renewal);
       running.delete(message);
+      alone = false;
       wake();
     }
   }

@@ -70,5 +70,7 @@ function lock(path: string, dir: string): () => void {
     db.close();
     throw new ServiceError("service.denied", `another stopcode serve uses the data directory ${dir}`, { cause });
   }
-  return () => db.close();
+  return () => {
+    if (db.isOpen) db.close();
+  };
 }

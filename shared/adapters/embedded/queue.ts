@@ -114,6 +114,15 @@ export class EmbeddedQueue {
     });
   }
 
+  /** True when the message that {@link receive} would give was delivered before. */
+  nextIsRedelivery(): boolean {
+    const row = this.#db.get(
+      "SELECT receive_count FROM messages WHERE state = 'live' AND visible_at <= ? ORDER BY visible_at, id LIMIT 1",
+      this.#now(),
+    );
+    return Number(row?.["receive_count"] ?? 0) > 0;
+  }
+
   /** The message is done. @returns false when this delivery is no longer the newest */
   delete(message: QueueMessage): boolean {
     return this.#db.run("DELETE FROM messages WHERE id = ? AND receipt = ?", message.id, message.receipt) === 1;
