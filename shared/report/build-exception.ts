@@ -3,6 +3,9 @@ import type { Dump } from "../dump/dump.ts";
 import type { Words } from "../triage/words/words.ts";
 import type { CrashReport } from "./crash-report.ts";
 
+/** From here on a stop code is an NTSTATUS of severity error (0xC0000218). */
+const STATUS_SEVERITY_ERROR = 0xc0000000;
+
 /** The stop code in words: its name, what every argument means, and the sub-code that the first one selects. */
 export function bugcheckPart(dump: Dump, words: Words): CrashReport["bugcheck"] {
   const { bugcheck } = dump;
@@ -10,11 +13,12 @@ export function bugcheckPart(dump: Dump, words: Words): CrashReport["bugcheck"] 
   const row = words.bugcheck(bugcheck.code);
   const sub = words.subCode(bugcheck.code, bugcheck.parameters[0]);
   const subMeanings = [sub?.meaning, sub?.p2, sub?.p3, sub?.p4];
-  const status = row ? undefined : words.ntstatus(bugcheck.code);
+  // Stop codes below are numbers of their own that only look like small NTSTATUS values.
+  const status = bugcheck.code >= STATUS_SEVERITY_ERROR ? words.ntstatus(bugcheck.code) : undefined;
   return {
     code: `0x${bugcheck.code.toString(16)}`,
     name: row?.name ?? status?.name ?? null,
-    description: words.ntstatus(bugcheck.code)?.text ?? null,
+    description: status?.text || null,
     args: bugcheck.parameters.map((value, index) => ({
       value: hexAddress(value, dump.pointerSize),
       meaning: subMeanings[index] ?? row?.args[index] ?? null,

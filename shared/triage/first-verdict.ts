@@ -53,7 +53,7 @@ export function firstVerdict(dump: Dump, words: Words, crashType: string | undef
   if (blamed && isPlumbing(dump, blamed)) {
     reasons.push({ rule: "inbox-module", seen: "only images of the operating system: the stack may tell more" });
   }
-  return verdictOf(dump, words, crashType, blamed, reasons);
+  return verdictOf(dump, crashType, blamed, reasons);
 }
 
 function candidatesOf(dump: Dump, words: Words): Candidate[] {
@@ -95,7 +95,6 @@ function isPlumbing(dump: Dump, suspect: Suspect): boolean {
 
 function verdictOf(
   dump: Dump,
-  words: Words,
   crashType: string | undefined,
   blamed: Suspect | undefined,
   reasons: Reason[],
@@ -103,7 +102,7 @@ function verdictOf(
   const image = blamed?.module ?? blamed?.unloaded;
   const offset = blamed && image ? Number(blamed.address - image.base) : undefined;
   const strings = dump.bugcheck
-    ? kernelBucketStrings(dump, words, { label: blameLabel(dump, blamed), offset })
+    ? kernelBucketStrings(dump, { label: blameLabel(dump, blamed), offset })
     : userBucketStrings(dump, crashType, image ? baseName(image.path) : undefined);
   const plumbing = blamed !== undefined && isPlumbing(dump, blamed);
   return {

@@ -1,11 +1,12 @@
 import type { Dump } from "../dump/dump.ts";
-import type { Words } from "./words/words.ts";
 
 /** BUGCHECK_STR, DEFAULT_BUCKET_ID and FAILURE_BUCKET_ID of kernel dumps (formats/analyze.md §3 and §4). */
 
 const STATUS_ACCESS_VIOLATION = 0xc0000005n;
 /** Stop codes whose first argument selects the failure: `0x1a_41792`, `0x139_3`. */
-const SUBTYPED_BY_FIRST: ReadonlySet<number> = new Set([0x1a, 0x19, 0xc2, 0xc4, 0x139, 0x9f, 0x124, 0x10d, 0x13a, 0x162, 0x5a]);
+const SUBTYPED_BY_FIRST: ReadonlySet<number> = new Set([
+  0x1a, 0x19, 0xc2, 0xc4, 0x139, 0x9f, 0x124, 0x10d, 0x13a, 0x162, 0x5a,
+]);
 /** Stop codes that report an unhandled exception; the number is the argument with its code. */
 const EXCEPTION_ARGUMENT: ReadonlyMap<number, number> = new Map([
   [0x1e, 0],
@@ -17,17 +18,19 @@ const EXCEPTION_ARGUMENT: ReadonlyMap<number, number> = new Map([
 /** Stop codes that are access violations by themselves: current engines print `AV`. */
 const ACCESS_VIOLATIONS: ReadonlySet<number> = new Set([0x0a, 0xd1]);
 
-/** Modifier bits of stored codes (variant for minidumps and others) are not part of the number. */
-export function plainStopCode(code: number, words: Words): number {
-  // An NTSTATUS used as a stop code (0xC0000218) keeps its severity bits: the table knows it as it stands.
-  return words.bugcheck(code)?.code ?? code;
+/**
+ * A stop code without the bit that says "rewritten for a minidump": 0x1000007E is the same failure as
+ * 0x7E. An NTSTATUS used as a stop code (0xC0000218) keeps its severity bits.
+ */
+export function plainStopCode(code: number): number {
+  return code >>> 28 === 1 ? code & 0x0fffffff : code;
 }
 
 /** BUGCHECK_STR as current engines form it. */
-export function bugcheckStr(dump: Dump, words: Words): string {
+export function bugcheckStr(dump: Dump): string {
   const bugcheck = dump.bugcheck;
   if (!bugcheck) return "";
-  const code = plainStopCode(bugcheck.code, words);
+  const code = plainStopCode(bugcheck.code);
   const hex = code > 0xffff ? code.toString(16) : code.toString(16).toUpperCase();
   const [first] = bugcheck.parameters;
   const exceptionArgument = EXCEPTION_ARGUMENT.get(code);
@@ -55,12 +58,12 @@ function defaultBucketId(build: number | undefined): string {
 /** The three strings; `label` is the blamed module's name. */
 export function kernelBucketStrings(
   dump: Dump,
-  words: Words,
   blame: { readonly label: string | undefined; readonly offset: number | undefined },
 ): { bucketString: string; bugcheckStr: string; defaultBucketId: string } {
-  const str = `${dump.kind === "kernel-live" ? "LKD_" : ""}${bugcheckStr(dump, words)}`;
+  const str = `${dump.kind === "kernel-live" ? "LKD_" : ""}${bugcheckStr(dump)}`;
   return {
-    bucketString: blame.label === undefined ? `${str}_unknown!unknown_function` : `${str}_${blame.label}!unknown_function`,
+    bucketString:
+      blame.label === undefined ? `${str}_unknown!unknown_function` : `${str}_${blame.label}!unknown_function`,
     bugcheckStr: str,
     defaultBucketId: defaultBucketId(dump.system.osBuild),
   };
