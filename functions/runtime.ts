@@ -48,6 +48,12 @@ export function readAnalyzeEnv(env: NodeJS.ProcessEnv = process.env): AnalyzeEnv
   throw new EnvironmentError(`environment of the function:\n${lines.join("\n")}`);
 }
 
+/** Address of AWS when it is not AWS's own, as the SDK's variable names it: an emulator, a VPC endpoint. */
+export function clientOptions(env: NodeJS.ProcessEnv = process.env): { endpoint?: string } {
+  const { AWS_ENDPOINT_URL: endpoint } = env;
+  return endpoint ? { endpoint } : {};
+}
+
 /** What a function has of its surroundings. */
 export interface Runtime {
   readonly log: Logger;

@@ -49,9 +49,10 @@ export function bundleOptions(entry: string, outdir: string): BuildOptions {
  * @param tables files or folders below the root that the function reads at run time, copied beside it
  */
 export function functionCode(entry: string, tables: readonly string[] = []): lambda.Code {
-  return lambda.Code.fromAsset(REPO_ROOT, {
+  // The folder is of no account: everything comes from tryBundle. Nothing may be excluded, the CDK would
+  // leave the same out of the output's hash, and a changed function would not be deployed.
+  return lambda.Code.fromAsset(join(REPO_ROOT, "functions"), {
     assetHashType: AssetHashType.OUTPUT,
-    exclude: ["*"],
     bundling: {
       image: lambda.Runtime.NODEJS_24_X.bundlingImage,
       local: {
