@@ -28,10 +28,10 @@ const codeOf = (work: Promise<unknown>) => work.catch((error: ServiceError) => e
 describe("recordCrash", () => {
   it("puts the crash and counts it in one transaction with a token", async () => {
     expect(await store.recordCrash(sampleCrash("1"))).toBe("created");
-    const [request] = fake.requests;
-    expect(request?.operation).toBe("TransactWriteItems");
-    expect(request?.body["ClientRequestToken"]).toMatch(/^[0-9a-f-]{36}$/);
-    const [put, add] = (request?.body ?? {})["TransactItems"] as Record<string, Record<string, unknown>>[];
+    const { operation, body } = fake.requests[0] as FakeJsonService["requests"][number];
+    expect(operation).toBe("TransactWriteItems");
+    expect(body["ClientRequestToken"]).toMatch(/^[0-9a-f-]{36}$/);
+    const [put, add] = body["TransactItems"] as Record<string, Record<string, unknown>>[];
     expect(put?.["Put"]?.["ConditionExpression"]).toBe("attribute_not_exists(#pk)");
     expect(add?.["Update"]?.["UpdateExpression"]).toBe("ADD #count :one");
   });
