@@ -11,8 +11,8 @@ const STATUS_STACK_BUFFER_OVERRUN = 0xc000_0409;
 
 /**
  * An exception code of Windows by name, refined by its parameters: kind of access, status of a failed
- * page-in, fast-fail code. A code may be an exception, a Win32 error, an NTSTATUS, or a Win32 error
- * with a facility, looked for in this order.
+ * page-in, fast-fail code. A code may be an exception, a Win32 error, a Win32 error with a facility, or an
+ * NTSTATUS, looked for in this order.
  */
 export function windowsReason(exception: DumpException, words: ReasonWords): string {
   const { code, parameters } = exception;
@@ -33,9 +33,7 @@ export function windowsReason(exception: DumpException, words: ReasonWords): str
     const reason = Number(BigInt.asUintN(32, first));
     return `EXCEPTION_STACK_BUFFER_OVERRUN / ${words.exceptionName("windows", "FastFailCode", reason) ?? hex32(reason)}`;
   }
-  const status = words.ntstatus(code);
-  if (status) return status.name;
-  return withFacility(code, words) ?? `unknown ${hex32(code)}`;
+  return withFacility(code, words) ?? words.ntstatus(code)?.name ?? `unknown ${hex32(code)}`;
 }
 
 function accessName(group: string, value: bigint | undefined, words: ReasonWords): string | undefined {

@@ -116,8 +116,10 @@ export function compareWithOracle(dump: Dump, reason: CrashReason | undefined, o
   check("crash_info.address", reason && hex(reason.address), oracle.crash_info.address);
   check("crash_info.crashing_thread", dump.crashingThread, oracle.crash_info.crashing_thread);
   const crashing = dump.crashingThread === undefined ? undefined : dump.threads[dump.crashingThread];
-  check("crashing_thread.thread_id", crashing?.id, oracle.crashing_thread?.thread_id);
-  check("crashing_thread.threads_index", dump.crashingThread, oracle.crashing_thread?.threads_index);
+  // The oracle repeats the crashing thread only when it has a frame.
+  const repeated = crashing && startContext(dump, crashing, dump.crashingThread ?? -1) ? crashing : undefined;
+  check("crashing_thread.thread_id", repeated?.id, oracle.crashing_thread?.thread_id);
+  check("crashing_thread.threads_index", repeated && dump.crashingThread, oracle.crashing_thread?.threads_index);
 
   check("system_info.os", dump.system.os, oracle.system_info.os);
   check("system_info.os_ver", dump.system.osVersion, oracle.system_info.os_ver);
