@@ -1,5 +1,6 @@
 import type { FetchedBytes } from "../../bytes/block-cache.ts";
 import { dataView } from "../../bytes/layout.ts";
+import { peCodeId } from "../../image/codeview.ts";
 import type { Notes } from "../../notes.ts";
 import { distance, type VirtualAddress } from "../address.ts";
 import type { DumpModule, DumpUnloadedModule } from "../dump.ts";
@@ -62,12 +63,11 @@ function toModule(
 ): DumpModule {
   // The writer leaves 0 where the image's header page could not be read.
   const stamped = entry.TimeDateStamp !== 0;
-  const stamp = entry.TimeDateStamp.toString(16).padStart(8, "0");
   return {
     base: entry.DllBase,
     size: entry.SizeOfImage,
     path,
-    ...(stamped ? { timestamp: entry.TimeDateStamp, codeId: `${stamp}${entry.SizeOfImage.toString(16)}` } : {}),
+    ...(stamped ? { timestamp: entry.TimeDateStamp, codeId: peCodeId(entry.TimeDateStamp, entry.SizeOfImage) } : {}),
     ...(stamped || entry.CheckSum !== 0 ? { checksum: entry.CheckSum } : {}),
     identity: "absent",
   };

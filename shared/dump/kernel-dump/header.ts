@@ -79,12 +79,12 @@ export function readKernelHeader(bytes: FetchedBytes): KernelHeader {
     });
   }
   const record: HeaderRecord = layout.from(bytes.bytes(0, layout.size));
-  const attributes = unlessFill(record.Attributes);
-  const encrypted = DUMP_ATTRIBUTES.EncryptedDumpData;
-  if (valid === VALID_DUMP64 && attributes !== undefined && (attributes & encrypted) !== 0) {
+  const attributes = attributesOf(record.Attributes, valid === VALID_DUMP64);
+  const { EncryptedDumpData, DecryptedDump } = DUMP_ATTRIBUTES;
+  if (((attributes ?? 0) & (EncryptedDumpData | DecryptedDump)) === EncryptedDumpData) {
     throw new DumpError("dump.encrypted", "the dump is encrypted: decrypt it with its key first", {
       offset: DUMP_HEADER64.offsetOf("Attributes"),
-      actual: attributes,
+      actual: record.Attributes,
     });
   }
   return {
@@ -96,6 +96,12 @@ export function readKernelHeader(bytes: FetchedBytes): KernelHeader {
     kind: kindOf(record),
     attributes,
   };
+}
+
+/** 32-bit headers have the field on newer systems only: there a value that is no set of known bits is none. */
+function attributesOf(value: number, wide: boolean): number | undefined {
+  const known = wide || (value > 0 && value < 2 * DUMP_ATTRIBUTES.DecryptedDump);
+  return known ? unlessFill(value) : undefined;
 }
 
 function kindOf(record: HeaderRecord): DumpKind {

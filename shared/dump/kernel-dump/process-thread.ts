@@ -11,6 +11,8 @@ import { clientIdAt, imageNameAt, isKernelPointer, pointerAt } from "./record-fi
 export interface RecordReading {
   readonly pointerSize: 4 | 8;
   readonly offsets: StructureOffsets | undefined;
+  /** Whether the offsets are of this very build or of records of the same size; else they are a guess to confirm. */
+  readonly exact: boolean;
   readonly kdbg: DebuggerData | undefined;
 }
 
@@ -33,7 +35,12 @@ export interface KernelThread {
  * Name and id from the copy of EPROCESS: by the table of the build where what stands there is
  * plausible, else by recognising the fields. A note says which one served.
  */
-export function readProcess(eprocess: Uint8Array, reading: RecordReading, notes: Notes): KernelProcess {
+export function readProcess(
+  eprocess: Uint8Array,
+  ethread: Uint8Array | undefined,
+  reading: RecordReading,
+  notes: Notes,
+): KernelProcess {
   const { offsets, pointerSize } = reading;
   const where = "triage/process";
   if (offsets) {
@@ -48,7 +55,7 @@ export function readProcess(eprocess: Uint8Array, reading: RecordReading, notes:
       return { pid, name, ...(created === undefined ? {} : { createTime: created }) };
     }
   }
-  const pid = recogniseProcessId(eprocess, pointerSize);
+  const pid = recogniseProcessId(eprocess, ethread, pointerSize);
   const name = recogniseImageName(eprocess);
   const found = [pid === undefined ? "" : "id", name === undefined ? "" : "name"].filter(Boolean).join(" and ");
   notes.add("kernel.offsets", where, `no offsets fit this EPROCESS: ${found || "nothing"} recognised by form`);
@@ -88,7 +95,7 @@ export function readThread(
 function readThreadId(
   ethread: Uint8Array,
   pid: number | undefined,
-  { offsets, pointerSize }: RecordReading,
+  { offsets, exact, pointerSize }: RecordReading,
   notes: Notes,
 ): number | undefined {
   const where = "triage/thread";
@@ -97,7 +104,7 @@ function readThreadId(
     const owner = clientIdAt(ethread, offsets.cid, pointerSize);
     const id = clientIdAt(ethread, offsets.cid + pointerSize, pointerSize);
     // A thread that is attached to another process keeps its owner's id: it need not be `pid`.
-    return owner ? id || undefined : undefined;
+    return owner && (exact || owner === pid) ? id || undefined : undefined;
   };
   const id = byTable();
   if (id !== undefined && offsets) {

@@ -20,17 +20,27 @@ const BARE_NAMES: ReadonlySet<string> = new Set([
   "vmmem",
 ]);
 
-/** UniqueProcessId: an id followed by ActiveProcessLinks, two kernel pointers. */
-export function recogniseProcessId(eprocess: Uint8Array, pointerSize: 4 | 8): number | undefined {
+/**
+ * UniqueProcessId: an id followed by ActiveProcessLinks, two kernel pointers. Other counters stand before
+ * lists too (EPROCESS of Windows 10 has one at 0x348), so the thread must name the same id in its Cid.
+ * Without such a thread a single candidate is taken, several are none.
+ */
+export function recogniseProcessId(
+  eprocess: Uint8Array,
+  ethread: Uint8Array | undefined,
+  pointerSize: 4 | 8,
+): number | undefined {
+  const candidates: number[] = [];
   for (let offset = FIRST_ID_OFFSET; offset + 3 * pointerSize <= eprocess.length; offset += pointerSize) {
     const id = clientIdAt(eprocess, offset, pointerSize);
     if (!id) continue;
     const linked = [1, 2].every((step) =>
       isKernelPointer(pointerAt(eprocess, offset + step * pointerSize, pointerSize), pointerSize),
     );
-    if (linked) return id;
+    if (linked) candidates.push(id);
   }
-  return undefined;
+  const named = candidates.find((id) => ethread && recogniseCid(ethread, id, pointerSize) !== undefined);
+  return named ?? (candidates.length === 1 ? candidates[0] : undefined);
 }
 
 /** ImageFileName: a text that is a known system process or has an extension. */

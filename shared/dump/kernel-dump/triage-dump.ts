@@ -46,9 +46,10 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
   const kdbg = attempt(notes, "triage/debugger-data", () => readKdbg(bytes, triage, notes));
   const copies = recordCopies(bytes, triage, kdbg);
   const offsets = structureOffsets(cpu, build, copies.sizes);
-  const reading = { pointerSize, offsets, kdbg };
+  const exact = offsets !== undefined && (offsets.build === build || offsets.sizeEThread === copies.sizes.eThread);
+  const reading = { pointerSize, offsets, exact, kdbg };
   const { eprocess, ethread, prcb } = copies;
-  const process = eprocess && attempt(notes, "triage/process", () => readProcess(eprocess, reading, notes));
+  const process = eprocess && attempt(notes, "triage/process", () => readProcess(eprocess, ethread, reading, notes));
   const thread = ethread && attempt(notes, "triage/thread", () => readThread(ethread, process?.pid, reading, notes));
   const cpuFacts = prcb && attempt(notes, "triage/processor", () => readProcessor(prcb, cpu, build, kdbg, offsets));
 
@@ -68,7 +69,7 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
   const modules = drivers?.modules ?? [];
   const unloaded = attempt(notes, "triage/unloaded-drivers", () => readUnloadedDrivers(bytes, triage, notes)) ?? [];
   const chain = attempt(notes, "secondary-data", () => readBlobChain(bytes, triage.record.SizeOfDump, notes));
-  const kernelBase = kdbg?.address("KernBase") ?? modules[0]?.base;
+  const kernelBase = kdbg?.address("KernBase") ?? kernelModule(modules, header)?.base;
   const producer = producerOf(header, modules);
   const exception = headerException(header);
   const bugcheck = headerBugcheck(header);
@@ -198,6 +199,12 @@ function readBuildLab(
 ): string | undefined {
   const address = kdbg.address("NtBuildLab");
   return address === undefined ? undefined : asciiText(read(address, BUILD_LAB_BYTES).bytes) || undefined;
+}
+
+/** The kernel's image holds the head of the module list; it is the first of the list as well. */
+function kernelModule(modules: readonly DumpModule[], header: KernelHeader): DumpModule | undefined {
+  const head = header.record.PsLoadedModuleList;
+  return modules.find(({ base, size }) => head >= base && head - base < BigInt(size)) ?? modules[0];
 }
 
 /** Which program wrote the dump: the kernel itself names drivers by base name, dbgeng by path. */

@@ -105,9 +105,9 @@ describe("headers that end the analysis", () => {
     expect(error).toMatchObject({ code: "dump.encrypted", offset: 0x1050 });
   });
 
-  it("reads a dump that was decrypted", async () => {
-    const { dump } = await openBytes(kernelHeader({ ...HEADER, attributes: 0x200 }));
-    expect(dump.kernel?.attributes).toBe(0x200);
+  it.each([0x200, 0x300])("reads a dump that was decrypted: attributes %d", async (attributes) => {
+    const { dump } = await openBytes(kernelHeader({ ...HEADER, attributes }));
+    expect(dump.kernel?.attributes).toBe(attributes);
   });
 
   it.each([
