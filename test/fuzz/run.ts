@@ -6,6 +6,7 @@ import type { FuzzJob, FuzzResult } from "./worker.ts";
 
 /**
  * `npm run -s fuzz -- --count 20000 [--seed N] [--files GLOB] [--jobs N] [--only SEED]`
+ * `--plant crash|hang|memory|died` makes the first input fail so, which must be found.
  *
  * Damages every dump in turn and analyses the result in a child process. Exit code 1 when one crashed,
  * took longer than {@link LIMIT_MS}, or took its process above {@link LIMIT_RSS}. A finding prints the
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     files: { type: "string" },
     jobs: { type: "string", default: "2" },
     only: { type: "string" },
+    plant: { type: "string" },
   },
 });
 
@@ -56,7 +58,8 @@ if (inputs.length === 0) {
 function jobAt(index: number): FuzzJob {
   const each = Math.ceil(count / inputs.length);
   const input = inputs[Math.floor(index / each) % inputs.length];
-  return { input: input?.name ?? "", seed: (firstSeed * 1_000_003 + index * 7919) >>> 0 };
+  const job = { input: input?.name ?? "", seed: (firstSeed * 1_000_003 + index * 7919) >>> 0 };
+  return index === 0 && values.plant !== undefined ? { ...job, plant: values.plant } : job;
 }
 
 class Child {

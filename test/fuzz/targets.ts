@@ -6,7 +6,7 @@ import type { Platform } from "../../shared/pipeline/ports.ts";
 /** What the fuzzer runs: one whole analysis in this process. */
 
 /** Hashes as an adapter makes them; the analysis itself has no crypto. */
-const platform: Platform = {
+export const fuzzPlatform: Platform = {
   hash: (parts) => createHash("sha256").update(parts.join("\0")).digest("hex").slice(0, 32),
   md5: (bytes) => createHash("md5").update(bytes).digest(),
   gzip: async (bytes) => bytes,
@@ -20,10 +20,30 @@ export interface FuzzOutcome {
   readonly crash?: string;
 }
 
-/** Analyses one input. Whatever is thrown is a crash, and so is a step that failed by a bug (`internal.*` notes). */
-export async function fuzzOne(bytes: Uint8Array): Promise<FuzzOutcome> {
+/** Failures that prove the fuzzer itself: what each kind of finding would look like. */
+const PLANTS: Readonly<Record<string, () => Promise<void>>> = {
+  crash: async () => {
+    throw new TypeError("planted");
+  },
+  hang: async () => {
+    for (const start = performance.now(); performance.now() - start < 60_000; );
+  },
+  memory: async () => {
+    const kept = Array.from({ length: 300 }, () => new Uint8Array(1024 * 1024).fill(1));
+    await Promise.resolve(kept.length);
+  },
+  died: async () => process.exit(9),
+};
+
+/** Analyses one input. Whatever is thrown is a crash, and so is a step that failed by a bug (`internal.*` notes).
+ * `plant` makes it fail on purpose. */
+export async function fuzzOne(bytes: Uint8Array, plant?: string): Promise<FuzzOutcome> {
   try {
-    const { status, report } = await analyzeSource(memorySource(bytes), { limits: DEFAULT_LIMITS, platform });
+    if (plant !== undefined) await PLANTS[plant]?.();
+    const { status, report } = await analyzeSource(memorySource(bytes), {
+      limits: DEFAULT_LIMITS,
+      platform: fuzzPlatform,
+    });
     JSON.stringify(report);
     const bug = report.notes.find(({ code }) => code.startsWith("internal."));
     return bug ? { status: "crash", crash: `${bug.code} in ${bug.where}` } : { status };

@@ -11,6 +11,8 @@ import { fuzzOne } from "./targets.ts";
 export interface FuzzJob {
   readonly input: string;
   readonly seed: number;
+  /** Makes this job fail on purpose, to prove that it is found. */
+  readonly plant?: string;
 }
 
 /** What the child says about one job. */
@@ -40,7 +42,7 @@ async function run(job: FuzzJob): Promise<FuzzResult> {
   const { bytes, made } = mutate(last.bytes, job.seed);
   const started = performance.now();
   const cpuBefore = process.cpuUsage();
-  const { status, crash } = await fuzzOne(bytes);
+  const { status, crash } = await fuzzOne(bytes, job.plant);
   const cpu = process.cpuUsage(cpuBefore);
   const result = {
     status,

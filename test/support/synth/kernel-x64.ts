@@ -1,5 +1,6 @@
 import { ByteWriter, hexBytes } from "./byte-writer.ts";
 import { synthContext } from "./contexts.ts";
+import { fileTime } from "./kernel-header.ts";
 import {
   type SynthBlob,
   type SynthBlock,
@@ -131,7 +132,14 @@ export function synthCrash64(crash: SynthCrash64): Uint8Array {
       process: synthStruct(SIZE_EPROCESS, [
         [0, 3, 1],
         [0x28, 0x1ad002n, 8],
+        [0x30, 0xffffa40d17fb4378n, 8],
         [0x440, crash.process.pid, 8],
+        [0x448, 0xffffa40d16c014c8n, 8],
+        [0x450, nt + PROCESS_HEAD_AT, 8],
+        [0x468, processStart(crash), 8],
+        [0x4b8, 0xffffd28a01c3c06an, 8],
+        [0x540, crash.process.pid === 4 ? 0 : 0x3b8, 8],
+        [0x550, crash.process.pid === 4 ? 0 : 0x9c5d1f2000n, 8],
         [0x5a8, crash.process.name.slice(0, 15)],
       ]),
       thread: synthStruct(SIZE_ETHREAD, [
@@ -141,6 +149,8 @@ export function synthCrash64(crash: SynthCrash64): Uint8Array {
         [0x38, crash.stackStart + BigInt(stack.length), 8],
         [0x58, crash.stackStart, 8],
         [0xb8, 0xffffa40d16e4b080n, 8],
+        [0x184, 2, 1],
+        [0x220, 0xffffa40d16e4b080n, 8],
         [0x478, crash.process.pid, 8],
         [0x480, crash.process.tid, 8],
       ]),
@@ -155,6 +165,12 @@ export function synthCrash64(crash: SynthCrash64): Uint8Array {
       exactRequiredSpace: style === "kernel",
     },
   );
+}
+
+/** Start of the process: boot for System, else at most five minutes before the crash. */
+function processStart(crash: SynthCrash64): bigint {
+  const seconds = crash.process.pid === 4 ? crash.uptimeSeconds : Math.min(300, crash.uptimeSeconds / 2);
+  return fileTime(crash.systemTime) - BigInt(Math.round(seconds * 1e7));
 }
 
 function debuggerFields(nt: bigint): SynthField[] {

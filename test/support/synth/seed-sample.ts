@@ -140,7 +140,11 @@ export function seedSampleDump(): Uint8Array {
       process: synthStruct(0x258, [
         [0x00, 0x001b0003],
         [0x18, 0x39000],
+        [0x50, 0x81fd51d0],
         [0x84, 4],
+        [0x88, 0x81e6a0a8],
+        [0x8c, 0x80545578],
+        [0x190, 0x81fd524c],
         [0x174, "System"],
       ]),
       thread: synthStruct(0x258, [
