@@ -42,7 +42,7 @@ async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
   try {
     opened = await openTarget(target);
   } catch (error) {
-    return explain(error, flags);
+    return explain(target, error, flags);
   }
   try {
     const limits = { ...DEFAULT_LIMITS, ...(flags.budgetBytes === undefined ? {} : { bytes: flags.budgetBytes }) };
@@ -71,18 +71,18 @@ async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
     }
     return EXIT.ok;
   } catch (error) {
-    return explain(error, flags);
+    return explain(target, error, flags);
   } finally {
     await opened.close();
   }
 }
 
 /** Says what was wrong and picks the exit code; bugs go on to main. */
-function explain(error: unknown, flags: AnalyzeFlags): number {
+function explain(target: string, error: unknown, flags: AnalyzeFlags): number {
   const known = error instanceof SourceError ? EXIT.unreadable : error instanceof UsageError ? EXIT.usage : undefined;
   if (known === undefined) throw error;
   const { code, message } = error as SourceError | UsageError;
-  console.error(`stopcode: ${message} (${code})`);
+  console.error(`stopcode: ${target}: ${message} (${code})`);
   if (flags.json) printJson({ error: { code, message } });
   return known;
 }

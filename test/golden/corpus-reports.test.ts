@@ -5,7 +5,7 @@ import { WHOLE_READ_LIMIT } from "../../shared/bytes/step-runner.ts";
 import { type Analysis, analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
 import { crashReportSchema } from "../../shared/report/crash-report.ts";
 import { renderText } from "../../shared/report/text.ts";
-import { corpusFiles, describeCorpus } from "../support/corpus.ts";
+import { corpusFiles, corpusPath, describeCorpus } from "../support/corpus.ts";
 
 async function analyze(path: string): Promise<Analysis> {
   const opened = await openFile(path);
@@ -17,7 +17,8 @@ async function analyze(path: string): Promise<Analysis> {
 }
 
 describeCorpus("every file of the corpus", () => {
-  it.each(corpusFiles())("%s gives a report or a reason", async (path) => {
+  it.each(corpusFiles())("%s gives a report or a reason", async (name) => {
+    const path = corpusPath(name);
     const { status, reason, report } = await analyze(path);
     crashReportSchema.parse(report);
     expect(report.notes.filter(({ code }) => code.startsWith("internal."))).toEqual([]);

@@ -1,0 +1,174 @@
+import { virtualAddress } from "../../../shared/dump/address.ts";
+import { bareDump } from "../../../shared/dump/bare-dump.ts";
+import type { Dump, DumpModule } from "../../../shared/dump/dump.ts";
+import { firstVerdict } from "../../../shared/triage/first-verdict.ts";
+import { ALL_WORDS, loadWords, type Words } from "../../../shared/triage/words/words.ts";
+
+const NT = 0xfffff80000000000n;
+const DRIVER = 0xfffff88001000000n;
+
+function image(base: bigint, path: string, extra: Partial<DumpModule> = {}): DumpModule {
+  return { base: virtualAddress(base), size: 0x10000, path, identity: "absent", ...extra };
+}
+
+function kernelDump(code: number, args: [bigint, bigint, bigint, bigint], extra: Partial<Dump> = {}): Dump {
+  return {
+    ...bareDump(1),
+    kind: "kernel-triage",
+    system: { os: "Windows NT", osBuild: 19041 },
+    modules: [
+      image(NT, "\\SystemRoot\\system32\\ntoskrnl.exe"),
+      image(DRIVER, "\\??\\C:\\drivers\\Acme.sys", { timestamp: 0x5f000000 }),
+    ],
+    unloadedModules: [{ base: virtualAddress(0xfffff88002000000n), size: 0x8000, path: "gone.sys" }],
+    threads: [
+      {
+        id: 4,
+        context: { cpu: "amd64", pc: virtualAddress(NT + 0x500n), sp: virtualAddress(0n), flags: 0, registers: {} },
+      },
+    ],
+    crashingThread: 0,
+    bugcheck: { code, parameters: args },
+    kernel: {
+      base: virtualAddress(NT),
+      loadedModuleList: virtualAddress(NT + 1n),
+      activeProcessHead: virtualAddress(NT + 2n),
+      pfnDatabase: virtualAddress(NT + 3n),
+      directoryTableBase: 0x1000n,
+      majorVersion: 15,
+      minorVersion: 19041,
+    },
+    ...extra,
+  };
+}
+
+function userDump(extra: Partial<Dump> = {}): Dump {
+  return {
+    ...bareDump(1),
+    kind: "minidump",
+    format: "MDMP",
+    system: { os: "Windows NT" },
+    modules: [image(0x140000000n, "C:\\app\\app.exe"), image(0x7ff800000000n, "C:\\Windows\\ntdll.dll")],
+    threads: [{ id: 1 }],
+    crashingThread: 0,
+    exception: {
+      code: 0xc0000005,
+      flags: 0,
+      address: virtualAddress(0x140001234n),
+      parameters: [1n, 8n],
+    },
+    ...extra,
+  };
+}
+
+describe("firstVerdict", () => {
+  let words: Words;
+  beforeAll(async () => {
+    words = await loadWords(ALL_WORDS);
+  });
+
+  it("blames the driver that holds the faulting instruction of 0xD1", () => {
+    const verdict = firstVerdict(kernelDump(0xd1, [0x10n, 2n, 0n, DRIVER + 0x1234n]), words, undefined);
+    expect(verdict.module?.path).toContain("Acme.sys");
+    expect(verdict.bucketString).toBe("AV_Acme!unknown_function");
+    expect(verdict.offset).toBe(0x1234);
+    expect(verdict.confidence).toBe("medium");
+    expect(verdict.reasons.map((reason) => reason.rule)).toEqual(["argument-ip", "context-ip"]);
+  });
+
+  it("takes the kernel's own word before the arguments", () => {
+    const dump = kernelDump(0xd1, [0n, 2n, 0n, NT + 0x10n]);
+    const told = {
+      ...dump,
+      kernel: { ...(dump.kernel as NonNullable<Dump["kernel"]>), brokenDriver: virtualAddress(DRIVER) },
+    };
+    const verdict = firstVerdict(told, words, undefined);
+    expect(verdict).toMatchObject({ confidence: "high" });
+    expect(verdict.module?.path).toContain("Acme.sys");
+  });
+
+  it("blames an unloaded driver whose range holds the address", () => {
+    const verdict = firstVerdict(kernelDump(0xd1, [0n, 2n, 8n, 0xfffff88002000123n]), words, undefined);
+    expect(verdict.unloadedModule?.path).toBe("gone.sys");
+    expect(verdict.bucketString).toBe("AV_Unloaded_gone.sys!unknown_function");
+  });
+
+  it("says little when only nt was seen", () => {
+    const verdict = firstVerdict(kernelDump(0x1a, [0x41792n, 1n, 2n, 3n]), words, undefined);
+    expect(verdict).toMatchObject({ confidence: "low", bucketString: "0x1A_41792_nt!unknown_function" });
+    expect(verdict.reasons.at(-1)?.rule).toBe("inbox-module");
+  });
+
+  it.each([
+    [0x3b, [0xc0000005n, DRIVER, 0n, 0n], "AV"],
+    [0x1000007e, [0xffffffffc0000005n, DRIVER, 0n, 0n], "AV"],
+    [0x7e, [0xffffffff80000003n, DRIVER, 0n, 0n], "0x7E_80000003"],
+    [0x133, [0n, 0n, 0n, 0n], "0x133_DPC"],
+    [0x133, [1n, 0n, 0n, 0n], "0x133_ISR"],
+    [0x139, [3n, 0n, 0n, 0n], "0x139_3"],
+    [0xc0000218, [0xe144c418n, 0n, 0n, 0n], "0xc0000218"],
+    [0x50, [1n, 0n, 0n, 0n], "0x50"],
+  ] as const)("names the failure of stop code %p %p: %s", (code, args, expected) => {
+    expect(firstVerdict(kernelDump(code, [...args]), words, undefined).bugcheckStr).toBe(expected);
+  });
+
+  it("marks a live dump", () => {
+    const verdict = firstVerdict(kernelDump(0x161, [1n, 0n, 0n, 0n], { kind: "kernel-live" }), words, undefined);
+    expect(verdict.bucketString).toMatch(/^LKD_0x161_/);
+  });
+
+  it("groups by offset and version where no symbol tells functions apart", () => {
+    const at = (offset: bigint, timestamp = 0x5f000000) => {
+      const dump = kernelDump(0xd1, [0x10n, 2n, 0n, DRIVER + offset]);
+      const modules = [dump.modules[0] as DumpModule, image(DRIVER, "Acme.sys", { timestamp })];
+      return firstVerdict({ ...dump, modules }, words, undefined).groupingKey;
+    };
+    expect(at(0x10n)).toBe(at(0x10n));
+    expect(at(0x10n)).not.toBe(at(0x20n));
+    expect(at(0x10n)).not.toBe(at(0x10n, 0x60000000));
+  });
+
+  it("groups the same bug under every load address", () => {
+    const moved = 0xfffff88005550000n;
+    const one = kernelDump(0xd1, [0x10n, 2n, 0n, DRIVER + 0x99n]);
+    const other = kernelDump(0xd1, [0x20n, 2n, 0n, moved + 0x99n], {
+      modules: [image(NT, "ntoskrnl.exe"), image(moved, "D:\\elsewhere\\ACME.sys", { timestamp: 0x5f000000 })],
+    });
+    expect(firstVerdict(one, words, undefined).groupingKey).toBe(firstVerdict(other, words, undefined).groupingKey);
+  });
+
+  it.each([
+    [[1n, 8n], "NULL_POINTER_WRITE"],
+    [[0n, 0x7fff0000n], "INVALID_POINTER_READ"],
+    [[8n, 0x7fff0000n], "SOFTWARE_NX_FAULT"],
+    [[8n, 0n], "NULL_POINTER_EXECUTE"],
+  ])("names a user access violation %p: %s", (parameters, expected) => {
+    const dump = userDump();
+    const exception = { ...(dump.exception as NonNullable<Dump["exception"]>), parameters };
+    const verdict = firstVerdict({ ...dump, exception }, words, undefined);
+    expect(verdict.bucketString).toBe(`${expected}_c0000005_app.exe!Unknown`);
+  });
+
+  it("keeps programs apart that die in the same system library", () => {
+    const inNtdll = (name: string) => {
+      const dump = userDump({ process: { name } });
+      const exception = {
+        ...(dump.exception as NonNullable<Dump["exception"]>),
+        address: virtualAddress(0x7ff800000010n),
+      };
+      return firstVerdict({ ...dump, exception }, words, undefined);
+    };
+    expect(inNtdll("a.exe").groupingKey).not.toBe(inNtdll("b.exe").groupingKey);
+    expect(inNtdll("a.exe").confidence).toBe("low");
+  });
+
+  it("has an answer for a dump of which nothing is known", () => {
+    const verdict = firstVerdict(bareDump(0), words, undefined);
+    expect(verdict).toMatchObject({ confidence: "none", bucketString: "NO_EXCEPTION_unknown!Unknown" });
+  });
+
+  it("names what Linux raised", () => {
+    const dump = userDump({ system: { os: "Linux" }, modules: [] });
+    expect(firstVerdict(dump, words, "SIGSEGV / SEGV_MAPERR").bugcheckStr).toBe("SIGSEGV_SEGV_MAPERR");
+  });
+});
