@@ -3,7 +3,7 @@ import { ServiceError } from "../../pipeline/errors.ts";
 import type { ReportStore } from "../../pipeline/ports.ts";
 import { isMissing, isRetryableService, toServiceError } from "./aws-errors.ts";
 import { DEFAULT_RETRY, type RetryPolicy, withRetries } from "./retry.ts";
-import { readBody } from "./s3-body.ts";
+import { discardBody, readBody } from "./s3-body.ts";
 
 /** Largest compressed report that is read: ours stay far below, anything else in its place is not ours. */
 export const MAX_REPORT_BYTES = 64 * 1024 * 1024;
@@ -41,6 +41,7 @@ export class S3ReportStore implements ReportStore {
       if (answer === undefined) return undefined;
       const length = answer.ContentLength ?? -1;
       if (length < 0 || length > MAX_REPORT_BYTES) {
+        discardBody(answer.Body);
         throw new ServiceError("service.rejected", "the report has no length or is too long", {
           actual: length,
           expected: MAX_REPORT_BYTES,

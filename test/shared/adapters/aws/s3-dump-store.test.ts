@@ -90,6 +90,36 @@ describe("the first read", () => {
   });
 });
 
+describe("an object of 5 TiB", () => {
+  const TOTAL = 5 * 2 ** 40;
+  /** Answers any range of an object of this size with zeros. */
+  const huge =
+    (total: number | string): Misbehaviour =>
+    (request, response) => {
+      const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
+      const length = Number(last) - Number(first) + 1;
+      response.writeHead(206, {
+        etag: '"e1"',
+        "content-range": `bytes ${first}-${last}/${total}`,
+        "content-length": length,
+      });
+      response.end(new Uint8Array(length));
+    };
+
+  it("is read at its end, with offsets that no 32 bits hold", async () => {
+    fake.script.push(huge(TOTAL), huge(TOTAL));
+    const { source } = await storeWith().open(ref, undefined, TOTAL);
+    expect(source.size).toBe(TOTAL);
+    await source.read([{ start: TOTAL - 16, end: TOTAL }]);
+    expect(fake.requests[1]?.range).toBe("bytes=5497558138864-5497558138879");
+  });
+
+  it("has no sibling beyond 2^53 bytes", async () => {
+    fake.script.push(...Array.from({ length: 3 }, () => huge("9007199254740993")));
+    expect(await sourceErrorCode(storeWith().open(ref))).toBe("source.bad-response");
+  });
+});
+
 describe("a server that misbehaves", () => {
   const headers = (over: Record<string, string | number>, body = bytes.subarray(SIZE - 100)): Misbehaviour => {
     return (_, response) => {
