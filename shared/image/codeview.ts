@@ -12,8 +12,8 @@ const NB10 = 0x3031_424e;
 /** "BpEL" as Breakpad writes it: an ELF build id of any length follows. */
 const BPEL = 0x4270_454c;
 
-/** Longest record that is looked at: signature, GUID, age and the longest path of Windows in UTF-8. */
-export const MAX_CODEVIEW_BYTES = 24 + 3 * 32_767;
+/** Longest record that is looked at; paths of linkers stay below 1 KiB. */
+export const MAX_CODEVIEW_BYTES = 4096;
 
 /** GUID as it lies in memory: https://learn.microsoft.com/windows/win32/api/guiddef/ns-guiddef-guid */
 export const GUID = struct("GUID", 16, {

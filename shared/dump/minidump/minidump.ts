@@ -1,20 +1,20 @@
 import type { FetchedBytes } from "../../bytes/block-cache.ts";
 import type { ByteRange } from "../../bytes/range.ts";
 import type { StepRunner } from "../../bytes/step-runner.ts";
-import { attempt, type Notes } from "../../notes.ts";
+import type { Notes } from "../../notes.ts";
 import { pointerSizeOf, type VirtualAddress } from "../address.ts";
 import type { Dump, DumpProcess, DumpSystem, DumpThread } from "../dump.ts";
 import { type MemorySegment, segmentMemory } from "../memory.ts";
 import { type MinidumpDirectory, readDirectory } from "./directory.ts";
 import { toException } from "./streams/exception.ts";
 import { stackSegments } from "./streams/memory-list.ts";
-import { moduleRanges, readModule } from "./streams/module-list.ts";
+import { codeViewRange, readModule } from "./streams/module-list.ts";
 import { osVersionText } from "./streams/system-info.ts";
 import { contextRange, type RawThread, readContextAt } from "./streams/thread-list.ts";
 import { nameThreads } from "./streams/thread-names.ts";
 import { readUnloadedModule } from "./streams/unloaded-module-list.ts";
 import { type MinidumpStreams, planStreams, readStreams } from "./streams.ts";
-import { likelyString, readMinidumpString } from "./strings.ts";
+import { exactStrings, likelyString, NameReader } from "./strings.ts";
 
 /**
  * Opens a user-mode minidump. Rounds of reading: the directory, all streams, then everything they
@@ -29,22 +29,28 @@ export async function openMinidump(runner: StepRunner, notes: Notes): Promise<Du
     return readStreams(bytes, directory, notes);
   });
   return runner.run((bytes) => {
-    bytes.plan(planDetails(streams));
+    planDetails(bytes, streams);
     return buildDump(bytes, directory, streams, notes);
   });
 }
 
-/** Everything that streams point to, apart from memory. */
-function planDetails(streams: MinidumpStreams): ByteRange[] {
+/** Everything that streams point to, apart from memory: in one round, and a second one for long names. */
+function planDetails(bytes: FetchedBytes, streams: MinidumpStreams): void {
   const { system, exception } = streams;
-  return [
-    ...streams.modules.flatMap(moduleRanges),
+  const inFile = ({ start, end }: ByteRange): boolean => Number.isSafeInteger(end) && start < bytes.size;
+  const names = [
+    ...streams.modules.map((module) => likelyString(module.ModuleNameRva)),
     ...streams.unloadedModules.map((module) => likelyString(module.ModuleNameRva)),
     ...streams.threadNames.map((name) => likelyString(name.RvaOfThreadName)),
+    ...(system?.csdVersionRva ? [likelyString(system.csdVersionRva)] : []),
+  ].filter(inFile);
+  const records = [
+    ...streams.modules.map(codeViewRange),
     ...streams.threads.map((thread) => contextRange(thread.ThreadContext)),
     ...(exception ? [contextRange(exception.ThreadContext)] : []),
-    ...(system?.csdVersionRva ? [likelyString(system.csdVersionRva)] : []),
-  ].filter(({ start, end }) => Number.isSafeInteger(start) && Number.isSafeInteger(end));
+  ].filter(inFile);
+  bytes.plan([...names, ...records]);
+  bytes.plan(exactStrings(bytes, names));
 }
 
 function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: MinidumpStreams, notes: Notes): Dump {
@@ -55,7 +61,8 @@ function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: M
   const segments = [...lists, ...stackSegments(streams.threads)];
   const lost = segments.filter(({ offset, size }) => offset + size > bytes.size).length;
   if (lost > 0) notes.add("format.truncated", "memory", `${lost} of ${segments.length} runs leave the file`);
-  const names = nameThreads(bytes, streams.threadNames, notes);
+  const reader = new NameReader(bytes, notes);
+  const names = nameThreads(streams.threadNames, reader);
   const crashing = crashingThread(streams);
   const exception = streams.exception;
   return {
@@ -68,10 +75,10 @@ function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: M
     sections: directory.sections,
     cpu,
     pointerSize: pointerSizeOf(cpu),
-    system: systemOf(bytes, streams, notes),
+    system: systemOf(streams, reader),
     process: processOf(streams),
-    modules: streams.modules.map((raw) => readModule(bytes, raw, os, notes)),
-    unloadedModules: streams.unloadedModules.map((raw) => readUnloadedModule(bytes, raw, notes)),
+    modules: streams.modules.map((raw) => readModule(bytes, raw, os, reader, notes)),
+    unloadedModules: streams.unloadedModules.map((raw) => readUnloadedModule(raw, reader)),
     threads: streams.threads.map((raw): DumpThread => {
       const name = names.get(raw.ThreadId);
       const context = readContextAt(bytes, raw.ThreadContext, cpu, notes, "ThreadListStream");
@@ -107,11 +114,11 @@ function crashingThread({ threads, exception, breakpad }: MinidumpStreams): numb
   return index < 0 ? undefined : index;
 }
 
-function systemOf(bytes: FetchedBytes, streams: MinidumpStreams, notes: Notes): DumpSystem {
+function systemOf(streams: MinidumpStreams, names: NameReader): DumpSystem {
   const { system, misc, microcode } = streams;
   if (!system) return { os: "unknown" };
   const rva = system.csdVersionRva;
-  const csdVersion = rva === 0 ? undefined : attempt(notes, "SystemInfoStream", () => readMinidumpString(bytes, rva));
+  const csdVersion = rva === 0 ? undefined : names.string(rva, "SystemInfoStream");
   return {
     ...system.system,
     osVersion: osVersionText(system, csdVersion),

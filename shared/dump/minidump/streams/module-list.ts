@@ -7,10 +7,10 @@ import { attempt, type Notes } from "../../../notes.ts";
 import type { DumpModule } from "../../dump.ts";
 import { MINIDUMP_MODULE, VS_FFI_SIGNATURE, VS_FFI_STRUCVERSION } from "../format.ts";
 import { readList } from "../list.ts";
-import { likelyString, readMinidumpString } from "../strings.ts";
+import type { NameReader } from "../strings.ts";
 
 /** Most modules that are read; big browsers have some 500. */
-export const MAX_MODULES = 16_384;
+export const MAX_MODULES = 8192;
 
 type RawModule = RecordOf<typeof MINIDUMP_MODULE>;
 const WHERE = "ModuleListStream";
@@ -31,19 +31,21 @@ export function isImageRange(base: bigint, size: number): boolean {
   return size > 0 && base + BigInt(size) < 2n ** 64n;
 }
 
-/** What {@link readModule} will read, for planning. */
-export function moduleRanges(raw: RawModule): ByteRange[] {
-  return [likelyString(raw.ModuleNameRva), codeViewRange(raw)];
-}
-
 /** Reads name and identity of one module. */
-export function readModule(bytes: FetchedBytes, raw: RawModule, os: string, notes: Notes): DumpModule {
-  const path = attempt(notes, WHERE, () => readMinidumpString(bytes, raw.ModuleNameRva)) ?? "";
+export function readModule(
+  bytes: FetchedBytes,
+  raw: RawModule,
+  os: string,
+  names: NameReader,
+  notes: Notes,
+): DumpModule {
+  const path = names.string(raw.ModuleNameRva, WHERE) ?? "";
   const hasRecord = raw.CvRecord.DataSize > 0;
   const codeView = hasRecord ? attempt(notes, WHERE, () => readRecord(bytes, codeViewRange(raw))) : undefined;
   const version = versionText(raw, os);
   const codeId = codeIdOf(raw, os, hasRecord, codeView);
-  const debugFile = codeView?.kind === "elf" ? path : codeView?.debugFile;
+  const pdb = codeView?.debugFile;
+  const debugFile = codeView?.kind === "elf" ? path : pdb && !names.take(pdb.length, WHERE) ? undefined : pdb;
   return {
     base: raw.BaseOfImage,
     size: raw.SizeOfImage,
@@ -58,7 +60,8 @@ export function readModule(bytes: FetchedBytes, raw: RawModule, os: string, note
   };
 }
 
-function codeViewRange(raw: RawModule): ByteRange {
+/** The bytes of a module's CodeView record. */
+export function codeViewRange(raw: RawModule): ByteRange {
   const { DataSize, Rva } = raw.CvRecord;
   return { start: Rva, end: Rva + Math.min(DataSize, MAX_CODEVIEW_BYTES) };
 }

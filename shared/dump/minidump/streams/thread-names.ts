@@ -1,9 +1,8 @@
-import type { FetchedBytes } from "../../../bytes/block-cache.ts";
 import type { RecordOf } from "../../../bytes/layout.ts";
-import { attempt, type Notes } from "../../../notes.ts";
+import type { Notes } from "../../../notes.ts";
 import { MINIDUMP_THREAD_NAME } from "../format.ts";
 import { readList } from "../list.ts";
-import { readMinidumpString } from "../strings.ts";
+import type { NameReader } from "../strings.ts";
 import { MAX_THREADS } from "./thread-list.ts";
 
 /** One entry of ThreadNamesStream. */
@@ -16,10 +15,10 @@ export function readThreadNames(body: Uint8Array, notes: Notes): RawThreadName[]
 }
 
 /** Names by thread id; a name that cannot be read is left out, the last of one thread counts. */
-export function nameThreads(bytes: FetchedBytes, raw: readonly RawThreadName[], notes: Notes): Map<number, string> {
+export function nameThreads(raw: readonly RawThreadName[], reader: NameReader): Map<number, string> {
   const names = new Map<number, string>();
   for (const { ThreadId, RvaOfThreadName } of raw) {
-    const name = attempt(notes, WHERE, () => readMinidumpString(bytes, RvaOfThreadName));
+    const name = reader.string(RvaOfThreadName, WHERE);
     if (name !== undefined) names.set(ThreadId, name);
   }
   return names;

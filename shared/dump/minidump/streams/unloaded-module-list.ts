@@ -1,10 +1,9 @@
-import type { FetchedBytes } from "../../../bytes/block-cache.ts";
 import type { RecordOf } from "../../../bytes/layout.ts";
-import { attempt, type Notes } from "../../../notes.ts";
+import type { Notes } from "../../../notes.ts";
 import type { DumpUnloadedModule } from "../../dump.ts";
 import { MINIDUMP_UNLOADED_MODULE } from "../format.ts";
 import { readExList } from "../list.ts";
-import { readMinidumpString } from "../strings.ts";
+import type { NameReader } from "../strings.ts";
 import { isImageRange } from "./module-list.ts";
 
 /** Most unloaded modules that are read; Windows keeps 64. */
@@ -20,11 +19,11 @@ export function readUnloadedModuleList(body: Uint8Array, notes: Notes): RawUnloa
 }
 
 /** Reads the name of one unloaded module. */
-export function readUnloadedModule(bytes: FetchedBytes, raw: RawUnloadedModule, notes: Notes): DumpUnloadedModule {
+export function readUnloadedModule(raw: RawUnloadedModule, names: NameReader): DumpUnloadedModule {
   return {
     base: raw.BaseOfImage,
     size: raw.SizeOfImage,
-    path: attempt(notes, WHERE, () => readMinidumpString(bytes, raw.ModuleNameRva)) ?? "",
+    path: names.string(raw.ModuleNameRva, WHERE) ?? "",
     timestamp: raw.TimeDateStamp,
     checksum: raw.CheckSum,
   };
