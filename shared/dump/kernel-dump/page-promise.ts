@@ -1,4 +1,5 @@
 import type { FetchedBytes } from "../../bytes/block-cache.ts";
+import { dataView, u64AsNumber } from "../../bytes/layout.ts";
 import type { DumpSection } from "../dump.ts";
 import { unlessFill } from "./fill.ts";
 import {
@@ -12,6 +13,8 @@ import {
 } from "./format.ts";
 import type { KernelHeader } from "./header.ts";
 
+/** Longest list of ranges that is added up: 16,384 ranges. */
+const MAX_RANGE_BYTES = 256 * 1024;
 /** Bytes of a page of physical memory. */
 const PAGE = 0x1000;
 /** `SDMP`, `FDMP` and `RDMP`. */
@@ -78,12 +81,25 @@ function rdmpPromise(bytes: FetchedBytes, { size, record }: KernelHeader): PageP
   if (Signature !== RDMP || !(FirstPageOffset > size) || !Number.isSafeInteger(FirstPageOffset))
     return { sections: [] };
   const head = { name: "RDMP_DUMP", offset: size, size: FirstPageOffset - size };
-  // Types 8 and 9 have no counts here: their ranges must be added up by whoever reads them.
-  const length = TotalNumberOfPages * PAGE;
   const counted = record.DumpType === 10 && FirstPageOffset >= size + RDMP_DUMP.size + NumberOfRanges * 16;
-  if (!counted || !Number.isSafeInteger(FirstPageOffset + length)) return { sections: [head], end: FirstPageOffset };
+  const stored = counted ? TotalNumberOfPages : rangePages(bytes, size + RDMP_DUMP.size, FirstPageOffset);
+  const length = (stored ?? Number.NaN) * PAGE;
+  if (!Number.isSafeInteger(FirstPageOffset + length)) return { sections: [head], end: FirstPageOffset };
   const promise = pages(FirstPageOffset, length);
   return { ...promise, sections: [head, ...promise.sections] };
+}
+
+/** Types 8 and 9 have no total: their ranges (first page, count) are added up to the one that starts at page 0. */
+function rangePages(bytes: FetchedBytes, start: number, end: number): number | undefined {
+  if (end - start > MAX_RANGE_BYTES || end > bytes.size) return undefined;
+  const list = bytes.bytes(start, Math.max(0, end - start));
+  const view = dataView(list);
+  let total = 0;
+  for (let offset = 0; offset + 16 <= list.length; offset += 16) {
+    if (u64AsNumber.read(view, offset) === 0) break;
+    total += u64AsNumber.read(view, offset + 8);
+  }
+  return total;
 }
 
 function pages(offset: number, size: number): PagePromise {

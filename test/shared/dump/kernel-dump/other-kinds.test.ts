@@ -82,6 +82,23 @@ describe("kernel dumps of other types", () => {
     expect((await openBytes(whole.subarray(0, 0x5000))).dump.truncated).toBe(true);
   });
 
+  it.each([8, 9, 10])("knows it of RDMP dumps too: type %d", async (dumpType) => {
+    const whole = new Uint8Array(0x3000 + 5 * 0x1000);
+    whole.set(kernelHeader({ ...HEADER, dumpType }));
+    whole.set(new TextEncoder().encode("RDMPDUMP"), 0x2004);
+    const view = new DataView(whole.buffer);
+    view.setBigUint64(0x2018, 0x3000n, true);
+    if (dumpType === 10) {
+      view.setUint32(0x2020, 2, true);
+      view.setBigUint64(0x2028, 5n, true);
+    }
+    for (const [at, value] of [1n, 3n, 0x20n, 2n].entries()) view.setBigUint64(0x2030 + at * 8, value, true);
+    const { dump } = await openBytes(whole);
+    expect(dump.truncated).toBe(false);
+    expect(dump.sections.at(-1)).toEqual({ name: "pages", offset: 0x3000, size: 0x5000 });
+    expect((await openBytes(whole.subarray(0, whole.length - 1))).dump.truncated).toBe(true);
+  });
+
   it("knows the machines of kernels", async () => {
     const cpus = [0x8664, 0xaa64, 0x200, 0x1234].map(async (machine) => {
       const { dump } = await openBytes(kernelHeader({ ...HEADER, machine }));
