@@ -1,5 +1,5 @@
 import { byId, fill, h } from "./dom.ts";
-import { bucketList, bucketPage, crashList } from "./lists.ts";
+import { bucketList, bucketPage, crashList, failedNotice } from "./lists.ts";
 import { crashPage } from "./report-view.ts";
 import { setUpUploads } from "./uploads.ts";
 
@@ -41,33 +41,43 @@ async function viewOf(place: string, id: string): Promise<HTMLElement> {
   if (place === "crash") return crashPage(id);
   if (place === "bucket") return bucketPage(id);
   if (place === "buckets") return h("div", {}, h("h1", {}, "Buckets"), await bucketList());
-  return h("div", {}, h("h1", {}, "Crashes"), await crashList());
+  const [failed, list] = await Promise.all([failedNotice(redrawList), crashList()]);
+  return h("div", {}, h("h1", {}, "Crashes"), failed, list);
 }
 
-/** Lists follow the events; a report that someone reads stays as it is. */
+/** Lists and crashes that wait follow the events; a report that someone reads stays as it is. */
 function redrawList(): void {
-  if (!/^#\/(crash)\//.test(location.hash)) void route();
+  if (!location.hash.startsWith("#/crash/") || main.querySelector("[data-waiting]")) void route();
 }
 
+/** A browser opens few connections to one server: a page that nobody looks at gives its own back. */
 function listen(): void {
   const live = byId("live");
-  const events = new EventSource("/api/events");
+  let events: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const soon = () => {
     clearTimeout(timer);
     timer = setTimeout(redrawList, REDRAW_MS);
   };
-  for (const type of ["Crash Analyzed", "Crash Rejected", "Bucket Created"]) events.addEventListener(type, soon);
-  events.addEventListener("open", () => {
-    fill(live, "Live");
-    live.className = "live on";
-    // What happened while the connection was away.
-    soon();
-  });
-  events.addEventListener("error", () => {
-    fill(live, "Not connected");
-    live.className = "live";
-  });
+  const connect = () => {
+    events?.close();
+    events = undefined;
+    if (document.hidden) return;
+    events = new EventSource("/api/events");
+    for (const type of ["Crash Analyzed", "Crash Rejected", "Bucket Created"]) events.addEventListener(type, soon);
+    events.addEventListener("open", () => {
+      fill(live, "Live");
+      live.className = "live on";
+      // What happened while the connection was away.
+      soon();
+    });
+    events.addEventListener("error", () => {
+      fill(live, "Not connected");
+      live.className = "live";
+    });
+  };
+  document.addEventListener("visibilitychange", connect);
+  connect();
 }
 
 addEventListener("hashchange", () => {

@@ -1,4 +1,4 @@
-import type { ApiBucket, ApiBucketDetail, ApiCrash, ApiPage } from "../shared/contracts/api.ts";
+import type { ApiBucket, ApiBucketDetail, ApiCrash, ApiFailed, ApiPage } from "../shared/contracts/api.ts";
 import { get } from "./api.ts";
 import { type Child, facts, h, plural, table, time } from "./dom.ts";
 
@@ -6,6 +6,20 @@ import { type Child, facts, h, plural, table, time } from "./dom.ts";
 export async function crashList(query = ""): Promise<HTMLElement> {
   return paged<ApiCrash>(`/api/crashes?limit=50${query}`, crashTable, () =>
     h("p", { class: "empty" }, "No crashes yet. Drop a dump onto this page and it appears here within a second."),
+  );
+}
+
+/** A word about dumps whose analysis failed, with a button that tries them again; undefined when there are none. */
+export async function failedNotice(redraw: () => void): Promise<HTMLElement | undefined> {
+  const { items } = await get<ApiFailed>("/api/failed");
+  if (items.length === 0) return undefined;
+  const codes = [...new Set(items.map(({ error }) => error))].join(", ");
+  const retry = () => void fetch("/api/failed/retry", { method: "POST" }).then(redraw);
+  return h(
+    "p",
+    { class: "failed", role: "status" },
+    `The analysis of ${plural(items.length, "dump")} failed (${codes}). Nothing is lost. `,
+    h("button", { type: "button", onclick: retry }, "Try again"),
   );
 }
 

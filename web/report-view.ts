@@ -20,7 +20,7 @@ export async function crashPage(id: string): Promise<HTMLElement> {
 }
 
 function notice(text: string, fileName?: string): HTMLElement {
-  return h("div", {}, h("h1", {}, fileName ?? "Crash"), h("p", { class: "empty" }, text));
+  return h("div", { "data-waiting": "" }, h("h1", {}, fileName ?? "Crash"), h("p", { class: "empty" }, text));
 }
 
 function rejected(crash: ApiCrash, report: CrashReport | undefined): HTMLElement {

@@ -6,6 +6,7 @@ import type { PageFiles } from "./page.ts";
 import { Problem, problemOf } from "./problem.ts";
 import { bucketRoutes } from "./routes/buckets.ts";
 import { crashRoutes, type RenderText } from "./routes/crashes.ts";
+import { failedRoutes } from "./routes/failed.ts";
 import { liveRoutes } from "./routes/live.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
 
@@ -35,6 +36,7 @@ export function createApp(deps: AppDeps): Hono {
   uploadRoutes(app, deps.data, deps.maxUploadBytes);
   crashRoutes(app, deps.data, deps.renderText);
   bucketRoutes(app, deps.data);
+  failedRoutes(app, deps.data);
   liveRoutes(app, deps.data, deps.closing);
 
   app.notFound((c) => {
@@ -54,7 +56,8 @@ export function createApp(deps: AppDeps): Hono {
 }
 
 /** Paths that exist, but only for reading. */
-const READ_ONLY = /^\/(api\/(crashes|buckets)(\/[^/]+)?(\/report)?|api\/events|healthz|app\.js|style\.css|icon\.svg)?$/;
+const READ_ONLY =
+  /^\/(api\/(crashes|buckets)(\/[^/]+)?(\/report)?|api\/events|api\/failed|healthz|app\.js|style\.css|icon\.svg)?$/;
 
 function unknownPath(method: string, path: string): Problem {
   if (READ_ONLY.test(path)) return new Problem(405, "request.bad-method", `${path} is for GET, not for ${method}`);

@@ -39,6 +39,16 @@ export interface ApiCrash {
   readonly record?: CrashRecord;
 }
 
+/** Messages whose analysis failed too often; they are kept until they are tried again. */
+export interface ApiFailed {
+  readonly items: readonly {
+    readonly crashId?: string;
+    /** Code of the last failure. */
+    readonly error: string;
+    readonly receiveCount: number;
+  }[];
+}
+
 /** A bucket with its figures. */
 export interface ApiBucket extends BucketRecord {
   /** Crashes ever counted. */

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { launchChromium } from "./chromium.ts";
-import { startServe } from "./serve-process.ts";
+import { eventually, startServe } from "./serve-process.ts";
 
 /**
  * The first page in a real browser against a real `stopcode serve`.
@@ -165,6 +166,21 @@ await check("hostile names of modules and files stay text", async () => {
     await page.locator("main").getByText(HOSTILE, { exact: false }).first().waitFor();
     assert.equal(await page.locator("#xss").count(), 0);
   }
+});
+
+await check("an analysis that failed is shown and can be tried again", async () => {
+  const db = new DatabaseSync(join(dataDir, "stopcode.db"));
+  const sql = "INSERT INTO messages (body, state, sent_at, visible_at, last_error) VALUES ('?', 'dead', 0, 0, ?)";
+  db.prepare(sql).run("service.denied");
+  db.close();
+  await showCrashes();
+  await page.reload();
+  await page.locator(".failed", { hasText: "1 dump failed (service.denied)" }).getByRole("button").click();
+  // The message is no S3 event, so it comes back with that as its reason.
+  await eventually("the second failure", async () => {
+    await page.reload();
+    return (await page.locator(".failed", { hasText: "message.not-json" }).count()) > 0 || undefined;
+  });
 });
 
 await check("another site's page cannot upload or read", async () => {

@@ -117,18 +117,33 @@ export class FileDumpStore implements DumpStore {
 
 const DUMP_SUFFIX = ".dmp";
 
+/** Network chunks are small; they are written together. */
+const WRITE_BYTES = 1024 * 1024;
+
 async function writeChunks(
   file: FileHandle,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<{ size: number; etag: string }> {
   const hash = createHash("md5");
   let size = 0;
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
+  const flush = async () => {
+    const bytes = Buffer.concat(pending, pendingBytes);
+    hash.update(bytes);
+    for (let at = 0; at < bytes.length; ) {
+      at += (await file.write(bytes, at, bytes.length - at, size + at)).bytesWritten;
+    }
+    size += bytes.length;
+    pending = [];
+    pendingBytes = 0;
+  };
   for await (const chunk of chunks) {
-    hash.update(chunk);
-    for (let at = 0; at < chunk.length; )
-      at += (await file.write(chunk, at, chunk.length - at, size + at)).bytesWritten;
-    size += chunk.length;
+    pending.push(chunk);
+    pendingBytes += chunk.length;
+    if (pendingBytes >= WRITE_BYTES) await flush();
   }
+  await flush();
   return { size, etag: hash.digest("hex") };
 }
 

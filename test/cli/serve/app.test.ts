@@ -118,6 +118,18 @@ describe("the HTTP app", () => {
     expect(text.headers.get("content-disposition")).toBe(`attachment; filename="${record.crashId}.txt"`);
   });
 
+  it("lists what failed and tries it again", async () => {
+    harness.data.queue.send("x", sampleId("failed"));
+    const message = harness.data.queue.receive();
+    if (message) harness.data.queue.bury(message, "service.denied");
+    expect(await (await get("/api/failed")).json()).toEqual({
+      items: [{ crashId: sampleId("failed"), error: "service.denied", receiveCount: 1 }],
+    });
+    const retry = await ask(harness.app, "/api/failed/retry", { method: "POST" });
+    expect(await retry.json()).toEqual({ retried: 1 });
+    expect(harness.data.queue.depth()).toEqual({ waiting: 1, running: 0, dead: 0 });
+  });
+
   it("gives buckets with their counts and hours", async () => {
     const bucketId = sampleId("counted");
     const receivedAt = new Date().toISOString();
