@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { memorySource } from "../../shared/bytes/byte-source.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
 import type { Platform } from "../../shared/pipeline/ports.ts";
+import { type CrashReport, crashReportSchema } from "../../shared/report/crash-report.ts";
+import { renderText } from "../../shared/report/text.ts";
 
 /** What the fuzzer runs: one whole analysis in this process. */
 
@@ -35,18 +37,29 @@ const PLANTS: Readonly<Record<string, () => Promise<void>>> = {
   died: async () => process.exit(9),
 };
 
+/** What is wrong with a report: a step that failed by a bug, or a shape that its own schema refuses. */
+function problemOf(report: CrashReport): string | undefined {
+  const bug = report.notes.find(({ code }) => code.startsWith("internal."));
+  if (bug) return `${bug.code} in ${bug.where}`;
+  const fits = crashReportSchema.safeParse(JSON.parse(JSON.stringify(report)));
+  if (!fits.success) return `the schema refuses ${fits.error.issues[0]?.path.join(".")}`;
+  // A module's name may hold what steers a terminal; nothing of it may come through.
+  if (/[^\P{Cc}\n\t]/u.test(renderText(report))) return "the text holds control characters";
+  return undefined;
+}
+
 /** Analyses one input. Whatever is thrown is a crash, and so is a step that failed by a bug (`internal.*` notes).
  * `plant` makes it fail on purpose. */
 export async function fuzzOne(bytes: Uint8Array, plant?: string): Promise<FuzzOutcome> {
   try {
     if (plant !== undefined) await PLANTS[plant]?.();
-    const { status, report } = await analyzeSource(memorySource(bytes), {
-      limits: DEFAULT_LIMITS,
-      platform: fuzzPlatform,
-    });
-    JSON.stringify(report);
-    const bug = report.notes.find(({ code }) => code.startsWith("internal."));
-    return bug ? { status: "crash", crash: `${bug.code} in ${bug.where}` } : { status };
+    const options = { limits: DEFAULT_LIMITS, platform: fuzzPlatform };
+    const { status, report } = await analyzeSource(memorySource(bytes), options);
+    const crash = problemOf(report);
+    if (crash !== undefined) return { status: "crash", crash };
+    const header = await analyzeSource(memorySource(bytes), { ...options, headerOnly: true });
+    const headerCrash = problemOf(header.report);
+    return headerCrash === undefined ? { status } : { status: "crash", crash: `header only: ${headerCrash}` };
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? "") : "";
     const place = stack.split("\n").find((line) => line.includes("shared/")) ?? "";
