@@ -51,11 +51,13 @@ export function readEntries<R>(
   where: string,
 ): R[] {
   const room = Math.max(0, Math.floor((body.length - start) / stride));
-  if (promised > room) notes.add("format.truncated", where, `${promised} entries are promised, ${room} fit`);
-  const count = Math.min(promised, room);
-  if (count > limit) notes.add("limit.entries", where, `${count} entries, the first ${limit} are read`);
+  const count = Math.min(promised, room, limit);
+  // A stream longer than the limit is not fetched to its end, so room says nothing of the file there.
+  if (count < promised && room < limit) {
+    notes.add("format.truncated", where, `${promised} entries are promised, ${room} fit`);
+  } else if (count < promised) notes.add("limit.entries", where, `${promised} entries, the first ${limit} are read`);
   const view = dataView(body);
   const out: R[] = [];
-  for (let index = 0; index < Math.min(count, limit); index++) out.push(entry.read(view, start + index * stride));
+  for (let index = 0; index < count; index++) out.push(entry.read(view, start + index * stride));
   return out;
 }

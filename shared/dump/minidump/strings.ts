@@ -58,6 +58,7 @@ export class NameReader {
 
   /** The string at an RVA, or undefined with a note. */
   string(rva: number, where: string): string | undefined {
+    if (this.#left < 0) return undefined;
     const text = attempt(this.#notes, where, () => readMinidumpString(this.#bytes, rva));
     return text !== undefined && this.take(text.length, where) ? text : undefined;
   }

@@ -80,7 +80,7 @@ describe("openMinidump", () => {
         checksum: 0x1234,
         version: "1.2.3.4",
         codeId: "5f0000019000",
-        debugId: "04030201060508070 90A0B0C0D0E0F102".replace(" ", ""),
+        debugId: "0403020106050807090A0B0C0D0E0F102",
         debugFile: "C:\\out\\main.pdb",
         identity: "read",
       },
@@ -149,41 +149,120 @@ describe("openMinidump", () => {
   });
 
   it("takes code ids by the writer's system", async () => {
-    const identity = async (os: "windows" | "macos" | "linux", codeView?: Parameters<typeof withModule>[1]) =>
-      (await open(withModule(os, codeView))).dump.modules[0];
-    const withModule = (
-      os: "windows" | "macos" | "linux",
-      codeView: { kind: "rsds" | "elf" | "raw" } | undefined,
-    ): Uint8Array => {
-      const dump = new SynthMinidump().system({ cpu: "amd64", os });
-      const record = {
-        rsds: { kind: "rsds", guid: GUID, age: 0, pdb: "libfoo" },
-        elf: { kind: "elf", buildId: GUID },
-        raw: { kind: "raw", bytes: new TextEncoder().encode("MTOC12345") },
-      } as const;
-      return dump
-        .module({
-          base: 0x1000,
-          size: 0x10,
-          name: "/usr/lib/libfoo",
-          timestamp: 5,
-          ...(codeView && { codeView: record[codeView.kind] }),
-        })
-        .build();
+    const records = {
+      rsds: { kind: "rsds", guid: GUID, age: 0, pdb: "libfoo" },
+      elf: { kind: "elf", buildId: GUID },
+      raw: { kind: "raw", bytes: new TextEncoder().encode("MTOC12345") },
+    } as const;
+    const identity = async (os: "windows" | "macos" | "linux", record?: keyof typeof records) => {
+      const codeView = record && records[record];
+      const dump = new SynthMinidump()
+        .system({ cpu: "amd64", os })
+        .module({ base: 0x1000, size: 0x10, name: "/usr/lib/libfoo", timestamp: 5, ...(codeView && { codeView }) });
+      return (await open(dump.build())).dump.modules[0];
     };
     expect((await identity("windows"))?.codeId).toBe("0000000510");
     expect((await identity("linux"))?.codeId).toBeUndefined();
-    expect((await identity("windows", { kind: "raw" }))?.codeId).toBeUndefined();
-    expect((await identity("macos", { kind: "rsds" }))?.codeId).toBe("0403020106050807090a0b0c0d0e0f10");
-    expect(await identity("linux", { kind: "elf" })).toMatchObject({
+    expect((await identity("windows", "raw"))?.codeId).toBeUndefined();
+    expect((await identity("macos", "rsds"))?.codeId).toBe("0403020106050807090a0b0c0d0e0f10");
+    expect(await identity("linux", "elf")).toMatchObject({
       codeId: "0102030405060708090a0b0c0d0e0f10",
       debugId: "0403020106050807090A0B0C0D0E0F100",
       debugFile: "/usr/lib/libfoo",
     });
   });
+
+  it("drops images without size or beyond the address space, with a note", async () => {
+    const { dump, notes } = await open(
+      new SynthMinidump()
+        .system({ cpu: "amd64", os: "windows" })
+        .module({ base: 0x1000, size: 0, name: "empty.dll" })
+        .module({ base: 0xffff_ffff_ffff_f000n, size: 0x2000, name: "wraps.dll" })
+        .module({ base: 0x1000, size: 0x1000, name: "good.dll" })
+        .build(),
+    );
+    expect(dump.modules.map(({ path }) => path)).toEqual(["good.dll"]);
+    expect(notes.map(({ code, where }) => `${code} ${where}`)).toContain("minidump.bad-module ModuleListStream");
+  });
+
+  it("keeps the first of two streams of a type, with a note", async () => {
+    const dump = new SynthMinidump().system({ cpu: "amd64", os: "linux" }).system({ cpu: "x86", os: "windows" });
+    const { dump: read, notes } = await open(dump.build());
+    expect(read.cpu).toBe("amd64");
+    expect(notes).toContainEqual({
+      code: "minidump.duplicate-stream",
+      where: "SystemInfoStream",
+      detail: "the first one is read",
+    });
+  });
+
+  it("reads what Linux writers copy from /etc and /proc", async () => {
+    const { dump } = await open(
+      new SynthMinidump()
+        .system({ cpu: "amd64", os: "linux", version: "0.0.0", csd: "Linux 5.10.1-x #7 SMP x86_64 Linux/GNU" })
+        .textStream(0x4767_0003, "processor : 0\nmicrocode\t: 0x0A000119\n")
+        .textStream(0x4767_0004, "Name:\tapp\nPid:\t77\n")
+        .textStream(0x4767_0005, 'DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=14.04\nDISTRIB_DESCRIPTION="Ubuntu 14"\n')
+        .textStream(0x4767_0009, "1000-2000 r-xp 00000000 fc:00 1 /bin/app\nnothing\n2000-3000 rw-p 0 00:00 0\n")
+        .textStream(0x4d7a_0003, "Limit  Soft  Hard  Units\nMax cpu time    unlimited    10    seconds\n")
+        .textStream(0x4d7a_0004, '[{"a":1}]')
+        .build(),
+    );
+    expect(dump.system).toMatchObject({ os: "Linux", osVersion: "5.10.1-x #7 SMP", cpuMicrocode: "0xa000119" });
+    expect(dump.process.pid).toBe(77);
+    expect(dump.extras).toEqual({
+      lsb_release: { id: "Ubuntu", release: "14.04", codename: "", description: "Ubuntu 14" },
+      linux_memory_map_count: 2,
+      proc_limits: { limits: [{ name: "Max cpu time", soft: "unlimited", hard: 10, unit: "seconds" }] },
+      soft_errors: [{ a: 1 }],
+    });
+  });
+
+  it("takes soft errors that are no JSON for the dump's fault", async () => {
+    const { notes } = await open(
+      new SynthMinidump().system({ cpu: "amd64", os: "linux" }).textStream(0x4d7a_0004, "{").build(),
+    );
+    expect(notes).toContainEqual({ code: "format.bad-value", where: "MozSoftErrors", detail: "the text is no JSON" });
+  });
+
+  it.each([
+    ["", "dump.empty"],
+    ["MDM", "dump.not-a-dump"],
+    ["MDMP1234", "dump.truncated-header"],
+    [`PMDM${"\0".repeat(40)}`, "dump.big-endian"],
+    [`MDMP${"\x01".repeat(40)}`, "dump.corrupt-header"],
+    [`MDMP\x93\xa7\0\0${"\0".repeat(40)}`, "dump.corrupt-header"],
+    ["PAGEDU64", "dump.not-a-dump"],
+  ])("refuses %j as %s", async (text, code) => {
+    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    await expect(open(bytes)).rejects.toMatchObject({ name: "DumpError", code });
+  });
 });
 
 describe("reading little", () => {
+  it("keeps no more than 4 Mi characters of names, however often a file points to one text", async () => {
+    const name = "x".repeat(30_000);
+    const dump = new SynthMinidump().system({ cpu: "amd64", os: "windows" });
+    for (let index = 0; index < 200; index++) dump.module({ base: 0x1000 * (index + 1), size: 0x1000, name });
+    const { dump: read, notes } = await open(dump.build());
+    const kept = read.modules.reduce((sum, { path }) => sum + path.length, 0);
+    expect(kept).toBeLessThanOrEqual(4 << 20);
+    expect(read.modules).toHaveLength(200);
+    expect(notes.map(({ code }) => code)).toContain("limit.text");
+  });
+
+  it("fetches names that are longer than a plan expects together, not one by one", async () => {
+    const dump = new SynthMinidump().system({ cpu: "amd64", os: "windows" });
+    for (let index = 0; index < 40; index++) {
+      dump.module({ base: 0x1000 * (index + 1), size: 0x1000, name: "y".repeat(20_000) });
+    }
+    const bytes = new Uint8Array(6 << 20);
+    bytes.set(dump.build());
+    const { dump: read, counts } = await open(bytes);
+    expect(read.modules.every(({ path }) => path.length === 20_000)).toBe(true);
+    expect(counts.rounds).toBeLessThanOrEqual(3);
+  });
+
   it("asks once for a small dump", async () => {
     const { counts } = await open(everything().build());
     expect(counts).toMatchObject({ rounds: 1, requests: 1 });
