@@ -306,7 +306,7 @@ async function withoutBus(work: () => Promise<void>): Promise<void> {
         Environment: { Variables: { ...Environment?.Variables, EVENT_BUS_NAME: name } },
       }),
     );
-  await set("arn:aws:events:us-east-1:000000000000:event-bus/");
+  await set("arn:aws:sqs:us-east-1:000000000000:not-a-bus");
   try {
     await work();
   } finally {

@@ -39,7 +39,8 @@ export function readOutputs(): Outputs {
 }
 
 export const s3 = new S3Client({ forcePathStyle: true });
-export const sqs = new SQSClient({});
+// Queue URLs of an emulator may name a host that it is not reached by.
+export const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
 export const sns = new SNSClient({});
 export const bridge = new EventBridgeClient({});
 export const lambda = new LambdaClient({});
