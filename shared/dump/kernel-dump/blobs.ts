@@ -10,7 +10,9 @@ const BLOB_SIGNATURE1 = 0x706d7544;
 const BLOB_SIGNATURE2 = 0x626f6c42;
 /** Most blobs that are listed; files seen have up to 60. */
 const MAX_BLOBS = 512;
-/** In files that are not fetched whole every header may cost a round. */
+/** Secondary data up to this size is asked for in one round: walking its headers would cost one each. */
+const PLANNED_BYTES = 2 * 1024 * 1024;
+/** Behind that every header may cost a round. */
 const MAX_BLOBS_LARGE = 16;
 
 /** What lies behind the primary part. */
@@ -34,7 +36,9 @@ export function readBlobChain(bytes: FetchedBytes, start: number, notes: Notes):
     return { sections: [], truncated: false };
   }
   const sections: DumpSection[] = [{ name: "DUMP_BLOB_FILE_HEADER", offset: start, size: file.HeaderSize }];
-  const limit = bytes.size > WHOLE_READ_LIMIT ? MAX_BLOBS_LARGE : MAX_BLOBS;
+  bytes.plan([{ start, end: Math.min(bytes.size, start + PLANNED_BYTES) }]);
+  const far = bytes.size > WHOLE_READ_LIMIT && bytes.size - start > PLANNED_BYTES;
+  const limit = far ? MAX_BLOBS_LARGE : MAX_BLOBS;
   let offset = start + Math.max(file.HeaderSize, DUMP_BLOB_FILE_HEADER.size);
   for (let index = 0; ; index++) {
     const bytesOfHeader = bytes.upTo(offset, DUMP_BLOB_HEADER.size);

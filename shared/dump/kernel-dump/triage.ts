@@ -28,11 +28,38 @@ export function readTriageHeader(bytes: FetchedBytes, header: KernelHeader, note
     });
   }
   const record = layout.from(bytes.bytes(header.size, layout.size));
+  const triage: TriageHeader = { record, pointerSize: header.pointerSize, offset: header.size, size: layout.size };
+  planTriage(bytes, triage);
   const marker = bytes.upTo(record.ValidOffset, 4);
   if (marker.length < 4 || dataView(marker).getUint32(0, true) !== TRIAGE_END_MARKER) {
     notes.add("kernel.no-end-marker", "triage", "the marker TRGD is not at ValidOffset: the file is cut or damaged");
   }
-  return { record, pointerSize: header.pointerSize, offset: header.size, size: layout.size };
+  return triage;
+}
+
+/** Most bytes that one part of the plan asks for. */
+const MAX_PLANNED_BYTES = 1024 * 1024;
+
+/**
+ * Asks for all parts that this reader looks at in one round; files up to 4 MiB are there already.
+ * Data blocks themselves are left to whoever reads memory.
+ */
+function planTriage(bytes: FetchedBytes, { record }: TriageHeader): void {
+  const until = (offset: number, size: number) => ({
+    start: offset,
+    end: offset === 0 ? 0 : offset + Math.min(size, MAX_PLANNED_BYTES),
+  });
+  bytes.plan([
+    until(record.PrcbOffset, 0xc000),
+    until(record.ProcessOffset, 0x1000),
+    until(record.ThreadOffset, 0x1000),
+    until(record.UnloadedDriversOffset, 0x1000),
+    until(record.DebuggerDataOffset, 0x1000),
+    until(record.DriverListOffset, record.DriverCount * 0x90),
+    until(record.StringPoolOffset, record.StringPoolSize),
+    until(record.DataBlocksOffset, record.DataBlocksCount * 16),
+    until(record.ValidOffset, 4),
+  ]);
 }
 
 /** Copies of kernel records that are no longer than this: PRCBs reach 0xC000. */
