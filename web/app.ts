@@ -1,5 +1,5 @@
 import { byId, fill, h } from "./dom.ts";
-import { bucketList, bucketPage, crashList, failedNotice } from "./lists.ts";
+import { bucketList, bucketPage, crashesBy, crashList, failedNotice } from "./lists.ts";
 import { crashPage } from "./report-view.ts";
 import { setUpUploads } from "./uploads.ts";
 
@@ -40,6 +40,7 @@ async function route(): Promise<void> {
 async function viewOf(place: string, id: string): Promise<HTMLElement> {
   if (place === "crash") return crashPage(id);
   if (place === "bucket") return bucketPage(id);
+  if (place === "machine" || place === "module") return crashesBy(place, id);
   if (place === "buckets") return h("div", {}, h("h1", {}, "Buckets"), await bucketList());
   const [failed, list] = await Promise.all([failedNotice(redrawList), crashList()]);
   return h("div", {}, h("h1", {}, "Crashes"), failed, list);

@@ -63,7 +63,7 @@ export function time(iso: string | null | undefined): HTMLElement | undefined {
   const date = new Date(iso);
   const shown = Number.isNaN(date.getTime())
     ? iso
-    : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+    : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   return h("time", { datetime: iso, title: iso }, shown);
 }
 

@@ -94,9 +94,9 @@ function crashTable(crashes: readonly ApiCrash[]): HTMLElement {
         { href: `#/crash/${crashId}`, class: "strong" },
         record?.status === "rejected" ? "Not analysed" : stopOf(record),
       ),
-      record?.culpritModule ? h("span", { class: "code" }, record.culpritModule) : undefined,
-      record?.machine,
-      fileName,
+      record?.culpritModule && listLink("module", record.culpritModule, "code"),
+      record?.machine && listLink("machine", record.machine),
+      h("span", { class: "file" }, fileName),
       h(
         "span",
         {},
@@ -105,6 +105,18 @@ function crashTable(crashes: readonly ApiCrash[]): HTMLElement {
       ),
     ]),
   );
+}
+
+/** A link to all crashes of a machine or a culprit. */
+function listLink(by: "machine" | "module", name: string, className?: string): HTMLElement {
+  return h("a", { href: `#/${by}/${encodeURIComponent(name)}`, class: `list ${className ?? ""}` }, name);
+}
+
+/** This month's crashes of a machine or a culprit. */
+export async function crashesBy(by: "machine" | "module", name: string): Promise<HTMLElement> {
+  const kicker = by === "machine" ? "Crashes of the machine, this month" : "Crashes with the culprit, this month";
+  const list = await crashList(`&${by}=${encodeURIComponent(name)}`);
+  return h("div", {}, h("p", { class: "kicker" }, kicker), h("h1", {}, name), list);
 }
 
 /** A status by word, and by colour beside it. */
@@ -129,7 +141,7 @@ function bucketTable(buckets: readonly ApiBucket[]): HTMLElement {
         { href: `#/bucket/${encodeURIComponent(bucket.bucketId)}`, class: "strong" },
         bucket.title || bucket.bucketId,
       ),
-      bucket.culpritModule ? h("span", { class: "code" }, bucket.culpritModule) : undefined,
+      bucket.culpritModule && listLink("module", bucket.culpritModule, "code"),
       time(bucket.firstSeen),
       time(bucket.lastSeen),
     ]),

@@ -98,7 +98,7 @@ await check("buckets are listed with counts; one bucket shows its crashes", asyn
   assert.ok(counts.includes("2"), `two examples share a bucket: ${counts}`);
   await page
     .locator("main tbody tr", { has: page.getByText("2", { exact: true }) })
-    .getByRole("link")
+    .locator("a.strong")
     .click();
   await page.getByRole("heading", { name: "Crashes" }).waitFor();
   assert.equal(await rows().count(), 2);
@@ -126,7 +126,7 @@ await check("the text tab is reached by arrow key and reads like !analyze -v", a
 
 await check("a kernel dump shows its stop code and the meaning of its arguments", async () => {
   await page.goto(`${server.url}/#/`);
-  await page.locator("tr", { hasText: "kernel-x64-d1-nightjar-desk.dmp" }).getByRole("link").click();
+  await page.locator("tr", { hasText: "kernel-x64-d1-nightjar-desk.dmp" }).locator("a.strong").click();
   await page.getByRole("heading", { level: 1, name: /DRIVER_IRQL_NOT_LESS_OR_EQUAL/ }).waitFor();
   assert.equal(await page.getByRole("region", { name: "Arguments" }).locator("tbody tr").count(), 4);
 });
@@ -166,6 +166,16 @@ await check("hostile names of modules and files stay text", async () => {
     await page.locator("main").getByText(HOSTILE, { exact: false }).first().waitFor();
     assert.equal(await page.locator("#xss").count(), 0);
   }
+});
+
+await check("a culprit and a machine lead to their crashes", async () => {
+  await showCrashes();
+  await page.getByRole("link", { name: "nightjarnet.sys" }).first().click();
+  await page.getByRole("heading", { level: 1, name: "nightjarnet.sys" }).waitFor();
+  assert.equal(await rows().count(), 2);
+  await page.getByRole("link", { name: "example", exact: true }).first().click();
+  await page.getByRole("heading", { level: 1, name: "example" }).waitFor();
+  assert.equal(await rows().count(), seeds.length);
 });
 
 await check("an analysis that failed is shown and can be tried again", async () => {

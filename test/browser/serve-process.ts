@@ -17,6 +17,8 @@ export interface ServeProcess {
 export async function startServe(dataDir: string, options: readonly string[] = []): Promise<ServeProcess> {
   const args = [MAIN, "serve", "--port", "0", "--data", dataDir, ...options];
   const child: ChildProcess = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  // A test that breaks leaves no server behind.
+  process.once("exit", () => child.kill("SIGKILL"));
   let stdout = "";
   let stderr = "";
   child.stderr?.on("data", (chunk: Buffer) => {
