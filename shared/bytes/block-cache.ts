@@ -60,6 +60,7 @@ export class BlockCache implements FetchedBytes {
     const holes: ByteRange[] = [];
     for (const range of ranges) {
       const end = Math.min(range.end, this.size);
+      if (range.start >= end) continue;
       for (let block = Math.floor(Math.max(0, range.start) / BLOCK_SIZE); block * BLOCK_SIZE < end; block++) {
         if (!this.#blocks.has(block)) {
           holes.push({ start: block * BLOCK_SIZE, end: Math.min(this.size, (block + 1) * BLOCK_SIZE) });

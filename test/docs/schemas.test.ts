@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import Ajv2020 from "ajv/dist/2020";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { generatedSchemas } from "../../scripts/docs-schemas.ts";
 
 const docs = join(__dirname, "../../docs");

@@ -16,6 +16,7 @@ import {
   TRIAGE_DUMP_TYPE,
 } from "./header.ts";
 import { readPagePromise } from "./page-promise.ts";
+import { triageHeaderEnd } from "./triage.ts";
 import { readTriageDump } from "./triage-dump.ts";
 
 /**
@@ -40,16 +41,23 @@ function readKernelDump(bytes: FetchedBytes, notes: Notes): Dump {
   if (header.cpu === "unknown") {
     notes.add("kernel.unknown-machine", "header", `machine type 0x${header.record.MachineImageType.toString(16)}`);
   }
-  if (header.record.DumpType === TRIAGE_DUMP_TYPE) return readTriageDump(bytes, header, notes);
-  return readOtherDump(bytes, header, notes);
+  if (header.record.DumpType !== TRIAGE_DUMP_TYPE) {
+    if (header.kind !== "kernel-unknown" && header.kind !== "kernel-header") {
+      notes.add("kernel.memory-not-read", "header", "the memory of this type of dump is not read yet");
+    }
+    return readHeaderOnly(bytes, header, notes);
+  }
+  const end = triageHeaderEnd(header);
+  if (bytes.size >= end) return readTriageDump(bytes, header, notes);
+  // An upload that broke off here still says why the machine stopped.
+  notes.add("format.truncated", "triage", `the file ends at ${bytes.size}, inside the header that ends at ${end}`);
+  return { ...readHeaderOnly(bytes, header, notes), truncated: true };
 }
 
-/** A dump of physical memory, as far as its headers go. */
-function readOtherDump(bytes: FetchedBytes, header: KernelHeader, notes: Notes): Dump {
+/** A dump as far as its header goes. */
+function readHeaderOnly(bytes: FetchedBytes, header: KernelHeader, notes: Notes): Dump {
   if (header.kind === "kernel-unknown") {
     notes.add("kernel.unknown-type", "header", `dump type ${header.record.DumpType} is not known`);
-  } else if (header.kind !== "kernel-header") {
-    notes.add("kernel.memory-not-read", "header", "the memory of this type of dump is not read yet");
   }
   const promise = attempt(notes, "pages", () => readPagePromise(bytes, header));
   const context = headerContext(header);

@@ -1,7 +1,6 @@
 import type { FetchedBytes } from "../../bytes/block-cache.ts";
 import { dataView, type RecordOf } from "../../bytes/layout.ts";
 import type { Notes } from "../../notes.ts";
-import { DumpError } from "../errors.ts";
 import type { KernelHeader } from "./header.ts";
 import { TRIAGE_DUMP32, TRIAGE_DUMP64, TRIAGE_END_MARKER } from "./triage-format.ts";
 
@@ -16,17 +15,10 @@ export interface TriageHeader {
 
 /**
  * Reads TRIAGE_DUMP behind the header and checks its end marker.
- * @throws DumpError `dump.truncated-header`
+ * @throws FormatError `format.truncated` when the file ends before triageHeaderEnd
  */
 export function readTriageHeader(bytes: FetchedBytes, header: KernelHeader, notes: Notes): TriageHeader {
   const layout = header.pointerSize === 8 ? TRIAGE_DUMP64 : TRIAGE_DUMP32;
-  const end = header.size + layout.size;
-  if (bytes.size < end) {
-    throw new DumpError("dump.truncated-header", "the file ends inside the header of a triage dump", {
-      expected: end,
-      actual: bytes.size,
-    });
-  }
   const record = layout.from(bytes.bytes(header.size, layout.size));
   const triage: TriageHeader = { record, pointerSize: header.pointerSize, offset: header.size, size: layout.size };
   planTriage(bytes, triage);
@@ -35,6 +27,11 @@ export function readTriageHeader(bytes: FetchedBytes, header: KernelHeader, note
     notes.add("kernel.no-end-marker", "triage", "the marker TRGD is not at ValidOffset: the file is cut or damaged");
   }
   return triage;
+}
+
+/** File offset behind the TRIAGE_DUMP header: a file that ends before it has no more than the dump header. */
+export function triageHeaderEnd(header: KernelHeader): number {
+  return header.size + (header.pointerSize === 8 ? TRIAGE_DUMP64 : TRIAGE_DUMP32).size;
 }
 
 /** Most bytes that one part of the plan asks for. */

@@ -141,8 +141,9 @@ describe("headers that end the analysis", () => {
     expect(error).toMatchObject({ code: "dump.truncated-header", expected: size, actual: size - 1 });
   });
 
-  it("refuses a triage dump that ends behind its header", async () => {
-    const error = await rejection(kernelHeader({ ...HEADER, dumpType: 4 }));
-    expect(error).toMatchObject({ code: "dump.truncated-header" });
+  it("tells the stop code of a triage dump that ends behind its header", async () => {
+    const { dump, notes } = await openBytes(kernelHeader({ ...HEADER, dumpType: 4 }));
+    expect(dump).toMatchObject({ kind: "kernel-triage", truncated: true, bugcheck: { code: 0xd1 } });
+    expect(notes).toMatchObject([{ code: "format.truncated", where: "triage" }]);
   });
 });
