@@ -241,6 +241,36 @@ describe("a storm", () => {
   }, 240_000);
 });
 
+describe("after all that", () => {
+  it("every crash with a bucket was counted exactly once, in its bucket", async () => {
+    await settled();
+    const rows = await everyItem(out);
+    const crashes = tally(
+      rows.filter((row) => recordOf(row)["bucketId"] !== undefined),
+      (row) => recordOf(row)["bucketId"],
+    );
+    const counted = new Map<unknown, number>();
+    for (const row of rows.filter(({ pk }) => String(pk).startsWith("COUNT#"))) {
+      const bucket = String(row["pk"]).split("#")[1];
+      counted.set(bucket, (counted.get(bucket) ?? 0) + Number(row["crashes"]));
+    }
+    expect(counted).toEqual(crashes);
+  });
+
+  it("every crash was announced exactly once, and each announced crash is recorded", async () => {
+    const announced = tally(
+      [...bus.all("Crash Analyzed"), ...bus.all("Crash Rejected")],
+      ({ detail }) => detail["crash_id"],
+    );
+    const recorded = (await everyItem(out)).filter(({ sk }) => sk === "CRASH").map((row) => recordOf(row)["crashId"]);
+    expect([...announced.keys()].sort()).toEqual(recorded.sort());
+    // Two would be allowed, events are at least once; here nothing fails that would make a second one.
+    expect([...announced.values()].every((times) => times === 1)).toBe(true);
+    const ids = bus.seen.map(({ detail }) => detail["id"]);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
 describe("poison", () => {
   it("ends in the dead-letter queue after five deliveries, as it was sent; nothing else does", async () => {
     const found = new Map<string, string>();
@@ -312,6 +342,13 @@ async function withoutBus(work: () => Promise<void>): Promise<void> {
   } finally {
     await set(out.EventBusName);
   }
+}
+
+/** How many there are of each. */
+function tally<T>(things: readonly T[], name: (thing: T) => unknown): Map<unknown, number> {
+  const counts = new Map<unknown, number>();
+  for (const thing of things) counts.set(name(thing), (counts.get(name(thing)) ?? 0) + 1);
+  return counts;
 }
 
 function smallest(dumps: readonly SampleDump[]): SampleDump {
