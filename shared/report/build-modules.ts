@@ -3,16 +3,20 @@ import type { Dump, DumpModule, DumpUnloadedModule } from "../dump/dump.ts";
 import { baseName } from "../triage/module-at.ts";
 import type { CrashReport } from "./crash-report.ts";
 
+/** What rust-minidump prints for a module without CodeView record: readers of its reports expect no null there. */
+const NO_IDENTITY = { debugId: "0".repeat(33), debugFile: "", codeId: "" };
+
 /** A loaded module in the report; base names only, since paths are restricted. */
 export function modulePart(dump: Dump, module: DumpModule): CrashReport["modules"][number] {
+  const none = dump.format === "MDMP" ? NO_IDENTITY : { debugId: null, debugFile: null, codeId: null };
   return {
     base_addr: hexAddress(module.base, dump.pointerSize),
     end_addr: hexAddress(addOffset(module.base, module.size), dump.pointerSize),
     filename: baseName(module.path),
     version: module.version ?? null,
-    code_id: module.codeId ?? null,
-    debug_id: module.debugId ?? null,
-    debug_file: module.debugFile === undefined ? null : baseName(module.debugFile),
+    code_id: module.codeId ?? none.codeId,
+    debug_id: module.debugId ?? none.debugId,
+    debug_file: module.debugFile === undefined ? none.debugFile : baseName(module.debugFile),
     timestamp: hex32(module.timestamp),
     checksum: hex32(module.checksum),
     identity: module.identity,

@@ -74,7 +74,8 @@ export function buildReport(input: ReportInput): CrashReport {
     kernel: kernelPart(dump),
     pid: dump.process.pid ?? null,
     process_uptime: uptime,
-    main_module: dump.modules.length > 0 ? 0 : null,
+    // Of a minidump it is the first by definition, even when the list is empty or lost.
+    main_module: dump.modules.length > 0 || dump.format === "MDMP" ? 0 : null,
     modules: dump.modules.map((module) => modulePart(dump, module)),
     unloaded_modules: dump.unloadedModules.map((module) => unloadedModulePart(dump, module)),
     thread_count: dump.threads.length,
@@ -182,5 +183,5 @@ function assertionText(dump: Dump): string | null {
   const info = dump.extras["assertion"] as
     | { expression: string; function: string; file: string; line: number }
     | undefined;
-  return info ? `${info.expression} in ${info.function}, ${info.file}:${info.line}` : null;
+  return info?.expression ? `${info.expression} in ${info.function}, ${info.file}:${info.line}` : null;
 }

@@ -9,7 +9,8 @@ import type { CrashReport, ReportFrame, ReportThread } from "./crash-report.ts";
  * that wrote a Breakpad dump stood in the dump writer, which is nobody's crash.
  */
 export function contextOf(dump: Dump, thread: DumpThread, index: number): CpuContext | undefined {
-  if (dump.dumpThreadId !== undefined && thread.id === dump.dumpThreadId && index !== dump.crashingThread) return undefined;
+  if (dump.dumpThreadId !== undefined && thread.id === dump.dumpThreadId && index !== dump.crashingThread)
+    return undefined;
   return (index === dump.crashingThread ? dump.exception?.context : undefined) ?? thread.context;
 }
 
