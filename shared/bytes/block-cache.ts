@@ -34,6 +34,11 @@ export interface FetchedBytes {
    * @throws MissingRanges
    */
   plan(ranges: readonly ByteRange[]): void;
+  /**
+   * The ranges that must be fetched before these can be read; empty when all are there. For walks that go
+   * on elsewhere where one way is blocked, and then ask for everything together.
+   */
+  missing(ranges: readonly ByteRange[]): ByteRange[];
 }
 
 /**

@@ -1,7 +1,10 @@
+import type { FetchedBytes } from "../../../bytes/block-cache.ts";
+import type { Notes } from "../../../notes.ts";
 import type { HoleReason } from "../../memory.ts";
-
-/** Bytes of a page of physical memory, on every CPU that has kernel dumps. */
-export const PAGE_SIZE = 4096;
+import type { KernelHeader } from "../header.ts";
+import { readBitmapPages } from "./bitmap.ts";
+import { readRangePages } from "./rdmp.ts";
+import { readRunPages } from "./runs.ts";
 
 /** Where a page of physical memory lies in the file, or why it does not. */
 export type PageLocation = { readonly offset: number } | { readonly hole: HoleReason };
@@ -21,4 +24,32 @@ export interface PhysicalMemory {
    * file: then its offset is given when at least one byte is there.
    */
   locate(page: number): PageLocation;
+}
+
+/**
+ * Reads the table of stored pages: the runs of a full dump, a bitmap, or the ranges of an RDMP dump.
+ * @param notes gets one note for each thing in it that contradicts itself
+ * @returns undefined for dump types without physical memory
+ * @throws FormatError when the table cannot be read at all
+ */
+export function readPhysicalMemory(
+  bytes: FetchedBytes,
+  header: KernelHeader,
+  notes: Notes,
+): PhysicalMemory | undefined {
+  switch (header.record.DumpType) {
+    case 1:
+      return readRunPages(bytes, header, notes);
+    case 2:
+    case 5:
+    case 6:
+    case 7:
+      return readBitmapPages(bytes, header, notes);
+    case 8:
+    case 9:
+    case 10:
+      return readRangePages(bytes, header, notes);
+    default:
+      return undefined;
+  }
 }
