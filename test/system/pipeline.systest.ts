@@ -246,7 +246,7 @@ describe("after all that", () => {
     await settled();
     const rows = await everyItem(out);
     const crashes = tally(
-      rows.filter((row) => recordOf(row)["bucketId"] !== undefined),
+      rows.filter((row) => row["sk"] === "CRASH" && recordOf(row)["bucketId"] !== undefined),
       (row) => recordOf(row)["bucketId"],
     );
     const counted = new Map<unknown, number>();
