@@ -15,38 +15,58 @@ import {
   readKernelHeader,
   TRIAGE_DUMP_TYPE,
 } from "./header.ts";
+import { type KernelSpace, openKernelSpace } from "./memory/kernel-space.ts";
 import { readPagePromise } from "./page-promise.ts";
 import { triageHeaderEnd } from "./triage.ts";
 import { readTriageDump } from "./triage-dump.ts";
 
 /**
  * Opens a Windows kernel dump, 32-bit or 64-bit. Triage dumps are read whole; of the other types
- * this reads the header, bug check, registers and exception, and notes that memory is not read.
+ * this reads the header, bug check, registers and exception, and opens the kernel's memory.
  * @throws DumpError when the header is cut, damaged or says that the rest is encrypted; damage behind it becomes notes
  */
 export async function openKernelDump(runner: StepRunner, notes: Notes): Promise<Dump> {
-  const { dump, found } = await runner.run((bytes) => {
+  const { dump, header, found } = await runner.run((bytes) => {
     const first = bytes.size <= WHOLE_READ_LIMIT ? bytes.size : FIRST_READ_BYTES;
     bytes.plan([{ start: 0, end: first }]);
     // A step may run several times: only its last run's notes count.
     const found = new Notes();
-    return { dump: readKernelDump(bytes, found), found };
+    const header = readKernelHeader(bytes);
+    return { dump: readKernelDump(bytes, header, found), header, found };
   });
   notes.addAll(found.list());
-  return dump;
+  if (!hasPhysicalMemory(header)) return dump;
+  const space = await openKernelSpace(runner, header, notes);
+  return space ? withKernelSpace(dump, space) : dump;
 }
 
-function readKernelDump(bytes: FetchedBytes, notes: Notes): Dump {
-  const header = readKernelHeader(bytes);
+/** Whether pages of physical memory follow the header; an unknown type and a triage dump have none that we read. */
+function hasPhysicalMemory({ kind, record }: KernelHeader): boolean {
+  return record.DumpType !== TRIAGE_DUMP_TYPE && kind !== "kernel-header" && kind !== "kernel-unknown";
+}
+
+/** A dump whose memory is the kernel's. */
+function withKernelSpace(dump: Dump, { memory, kernelBase, kdbgAddress }: KernelSpace): Dump {
+  return {
+    ...dump,
+    memory,
+    ...(dump.kernel
+      ? {
+          kernel: {
+            ...dump.kernel,
+            ...(kernelBase === undefined ? {} : { base: kernelBase }),
+            ...(kdbgAddress === undefined ? {} : { debuggerDataBlock: kdbgAddress }),
+          },
+        }
+      : {}),
+  };
+}
+
+function readKernelDump(bytes: FetchedBytes, header: KernelHeader, notes: Notes): Dump {
   if (header.cpu === "unknown") {
     notes.add("kernel.unknown-machine", "header", `machine type 0x${header.record.MachineImageType.toString(16)}`);
   }
-  if (header.record.DumpType !== TRIAGE_DUMP_TYPE) {
-    if (header.kind !== "kernel-unknown" && header.kind !== "kernel-header") {
-      notes.add("kernel.memory-not-read", "header", "the memory of this type of dump is not read yet");
-    }
-    return readHeaderOnly(bytes, header, notes);
-  }
+  if (header.record.DumpType !== TRIAGE_DUMP_TYPE) return readHeaderOnly(bytes, header, notes);
   const end = triageHeaderEnd(header);
   if (bytes.size >= end) return readTriageDump(bytes, header, notes);
   // An upload that broke off here still says why the machine stopped.

@@ -3,7 +3,7 @@ import { openBytes } from "../../../support/open-kernel.ts";
 import { synthContext } from "../../../support/synth/contexts.ts";
 import { kernelHeader, type SynthKernelHeader } from "../../../support/synth/kernel-header.ts";
 
-/** Kernel dumps whose memory is not read yet: their headers are. */
+/** Kernel dumps of physical memory, cut behind their headers: what the headers say is read. */
 
 const HEADER: SynthKernelHeader = {
   bits: 64,
@@ -51,7 +51,7 @@ describe("kernel dumps of other types", () => {
       process: {},
     });
     expect(dump.threads[0]?.context?.pc).toBe(0xfffff80512345678n);
-    expect(notes.map(({ code }) => code)).toEqual(["kernel.memory-not-read"]);
+    expect(notes.map(({ code, where }) => [code, where])).toEqual([["format.bad-value", "pages"]]);
   });
 
   it("knows from its headers when pages are missing", async () => {
