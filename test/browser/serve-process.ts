@@ -47,7 +47,7 @@ export async function startServe(dataDir: string, options: readonly string[] = [
 }
 
 /** Waits until `ask` gives something else than undefined. @throws Error after `limitMs` */
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined>, limitMs = 20_000): Promise<T> {
+export async function eventually<T>(what: string, ask: () => Promise<T | undefined>, limitMs = 60_000): Promise<T> {
   const end = Date.now() + limitMs;
   for (;;) {
     const got = await ask();

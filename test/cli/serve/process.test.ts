@@ -38,7 +38,7 @@ describe("stopcode serve", () => {
       expect(await server.end(signal)).toBe(0);
       await live.body?.cancel();
     }
-  }, 30_000);
+  }, 120_000);
 
   it("names the port that is taken, and the data directory that is in use", async () => {
     const server = await serve("taken");
@@ -48,7 +48,7 @@ describe("stopcode serve", () => {
     );
     await expect(serve("taken")).rejects.toThrow(/another stopcode serve uses the data directory/);
     await server.end("SIGTERM");
-  }, 30_000);
+  }, 120_000);
 
   it("adds the examples once", async () => {
     for (const added of [/\(\d+ example dumps added\)/, /Data [^(]*$/m]) {
@@ -56,7 +56,7 @@ describe("stopcode serve", () => {
       expect(server.stdout()).toMatch(added);
       await server.end("SIGTERM");
     }
-  }, 30_000);
+  }, 120_000);
 
   it("loses nothing and counts nothing twice when it is killed again and again", async () => {
     const ids: string[] = [];
@@ -80,5 +80,5 @@ describe("stopcode serve", () => {
     const files = readdirSync(join(dir.path, "killed", "dumps"));
     expect(files).toHaveLength(ids.length);
     for (const file of files) expect(readFileSync(join(dir.path, "killed", "dumps", file)).length).toBe(dump.length);
-  }, 60_000);
+  }, 180_000);
 });
