@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The sources are TypeScript that Node 24 runs as it is. An older Node hands over to the one that
 // `npm ci` installed (the npm package `node`), so that Node 20 and npm are enough to start.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -14,6 +14,10 @@ if (Number(process.versions.node.split(".")[0]) >= 24) {
     console.error(`stopcode needs Node 24; this is ${process.version}, and ${node} is missing. Run: npm ci`);
     process.exit(1);
   }
-  const run = spawnSync(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: "inherit" });
-  process.exit(run.status ?? 1);
+  const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: "inherit" });
+  // `serve` must hear when it is asked to end; a terminal's own signals reach both of us.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("exit", (code, signal) => {
+    process.exitCode = code ?? (signal ? 128 + 15 : 1);
+  });
 }

@@ -50,5 +50,5 @@ for (const [at, p] of Object.entries({ ...L.packages }))
 const [root, ...rest] = Object.entries(L.packages);
 rest.sort(([a], [b]) => a.localeCompare(b, "en"));
 L.packages = Object.fromEntries([root, ...rest]);
-writeFileSync("package-lock.json", JSON.stringify(L, null, 2) + "\n");
+writeFileSync("package-lock.json", `${JSON.stringify(L, null, 2)}\n`);
 console.log("filled", n);
