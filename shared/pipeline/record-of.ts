@@ -1,5 +1,6 @@
 import type { ObjectRef } from "../contracts/object-keys.ts";
 import type { CrashRecord } from "../contracts/records.ts";
+import { plainStopCode } from "../triage/kernel-bucket.ts";
 import type { Analysis } from "./analyze.ts";
 
 /** Facts of a delivery that stand in a record beside what the analysis found. */
@@ -60,8 +61,11 @@ export function recordOf(analysis: Analysis, facts: RecordFacts): CrashRecord {
   };
 }
 
-/** `0x` and lower-case hex without padding: `0xd1`, `0xc0000005`; for signals their number. */
-function stopCodeOf(report: Analysis["report"]): string | undefined {
-  const code = report.bugcheck?.code ?? report.exception?.code;
-  return code === undefined ? undefined : `0x${BigInt(code).toString(16)}`;
+/**
+ * `0x` and lower-case hex without padding: `0xd1`, `0xc0000005`; for signals their number. Rewritten
+ * codes are listed with the ones that they were: whoever asks for 0x7E means 0x1000007E too.
+ */
+function stopCodeOf({ bugcheck, exception }: Analysis["report"]): string | undefined {
+  if (bugcheck) return `0x${plainStopCode(Number(bugcheck.code)).toString(16)}`;
+  return exception ? `0x${BigInt(exception.code).toString(16)}` : undefined;
 }

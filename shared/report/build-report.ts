@@ -8,6 +8,7 @@ import type { Verdict } from "../triage/verdict.ts";
 import type { Words } from "../triage/words/words.ts";
 import { analysisFields } from "./analysis-fields.ts";
 import { bugcheckPart, exceptionPart } from "./build-exception.ts";
+import { kernelLists, kernelPart } from "./build-kernel.ts";
 import { modulePart, unloadedModulePart } from "./build-modules.ts";
 import { crashingThreadPart, threadPart } from "./build-threads.ts";
 import type { CrashReport } from "./crash-report.ts";
@@ -72,6 +73,7 @@ export function buildReport(input: ReportInput): CrashReport {
         }
       : null,
     kernel: kernelPart(dump),
+    ...kernelLists(dump),
     pid: dump.process.pid ?? null,
     process_uptime: uptime,
     // Of a minidump it is the first by definition, even when the list is empty or lost.
@@ -88,7 +90,7 @@ export function buildReport(input: ReportInput): CrashReport {
       verdict && input.bucketId !== undefined
         ? {
             id: input.bucketId,
-            title: bucketTitle(verdict),
+            title: verdict.title,
             grouping: input.grouping,
             why: [verdict.groupingKey],
           }
@@ -104,12 +106,6 @@ export function buildReport(input: ReportInput): CrashReport {
     },
     extras: { ...dump.extras },
   };
-}
-
-/** What people read in a list: the bucket string, and the offset where it stands in for a function. */
-function bucketTitle(verdict: Verdict): string {
-  if (verdict.offset === undefined || verdict.symbol !== undefined) return verdict.bucketString;
-  return `${verdict.bucketString}+0x${verdict.offset.toString(16)}`;
 }
 
 function culpritPart(dump: Dump, verdict: Verdict): CrashReport["culprit"] {
@@ -138,24 +134,6 @@ function systemPart(dump: Dump): CrashReport["system_info"] {
     cpu_microcode_version: system.cpuMicrocode ?? null,
     ...(system.productType === undefined ? {} : { product_type: products[system.productType] ?? "unknown" }),
     ...(system.suiteMask === undefined ? {} : { suite_mask: `0x${system.suiteMask.toString(16)}` }),
-  };
-}
-
-function kernelPart(dump: Dump): CrashReport["kernel"] {
-  const { kernel } = dump;
-  if (!kernel) return null;
-  const hex = (address: bigint): string => hexAddress(address, dump.pointerSize);
-  return {
-    base: kernel.base === undefined ? null : hex(kernel.base),
-    loaded_module_list: hex(kernel.loadedModuleList),
-    active_process_head: hex(kernel.activeProcessHead),
-    directory_table_base: hex(kernel.directoryTableBase),
-    debugger_data: kernel.debuggerDataBlock === undefined ? null : hex(kernel.debuggerDataBlock),
-    build_lab: dump.system.buildLab ?? null,
-    attributes: kernel.attributes === undefined ? null : `0x${kernel.attributes.toString(16)}`,
-    producer: kernel.producer ?? null,
-    major_version: kernel.majorVersion,
-    minor_version: kernel.minorVersion,
   };
 }
 

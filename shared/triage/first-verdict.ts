@@ -93,12 +93,7 @@ function isPlumbing(dump: Dump, suspect: Suspect): boolean {
     : isSystemLibrary(baseName(path));
 }
 
-function verdictOf(
-  dump: Dump,
-  crashType: string | undefined,
-  blamed: Suspect | undefined,
-  reasons: Reason[],
-): Verdict {
+function verdictOf(dump: Dump, crashType: string | undefined, blamed: Suspect | undefined, reasons: Reason[]): Verdict {
   const image = blamed?.module ?? blamed?.unloaded;
   const offset = blamed && image ? Number(blamed.address - image.base) : undefined;
   const strings = dump.bugcheck
@@ -111,6 +106,7 @@ function verdictOf(
     ...(blamed ? { address: blamed.address } : {}),
     ...(offset === undefined ? {} : { offset }),
     ...strings,
+    title: [strings.bucketString, ...titleParts(dump, blamed, offset, plumbing)].join(""),
     groupingKey: groupingKey(dump, strings.bucketString, blamed, offset, plumbing),
     confidence: blamed === undefined ? "none" : plumbing ? "low" : blamed.confidence,
     reasons,
@@ -145,7 +141,22 @@ function groupingKey(
     const identity = blamed?.module?.version ?? blamed?.module?.codeId ?? blamed?.module?.timestamp?.toString(16) ?? "";
     parts.push(`+0x${offset.toString(16)}@${identity}`);
   }
-  if (!dump.bugcheck && (plumbing || !blamed))
-    parts.push(`in ${baseName(dump.process.name ?? dump.modules[0]?.path ?? "").toLowerCase()}`);
+  const program = programOf(dump, blamed, plumbing);
+  if (program !== undefined) parts.push(`in ${program.toLowerCase()}`);
   return parts.join(" ");
+}
+
+/** The program, where a system library or nothing at all is to blame: it keeps unrelated crashes apart. */
+function programOf(dump: Dump, blamed: Suspect | undefined, plumbing: boolean): string | undefined {
+  if (dump.bugcheck || (blamed && !plumbing)) return undefined;
+  const path = dump.process.name ?? dump.modules[0]?.path;
+  return path ? baseName(path) : undefined;
+}
+
+function titleParts(dump: Dump, blamed: Suspect | undefined, offset: number | undefined, plumbing: boolean): string[] {
+  const program = programOf(dump, blamed, plumbing);
+  return [
+    ...(offset === undefined ? [] : [`+0x${offset.toString(16)}`]),
+    ...(program === undefined ? [] : [` in ${program}`]),
+  ];
 }

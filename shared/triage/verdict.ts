@@ -27,6 +27,8 @@ export interface Verdict {
   /** WinDbg's BUGCHECK_STR, or the class of a user-mode failure. */
   readonly bugcheckStr: string;
   readonly defaultBucketId: string;
+  /** What people read in a list of buckets: as telling as the grouping key, in fewer words. */
+  readonly title: string;
   /** What the bucket id is made of: {@link bucketString}, and where no symbol tells functions apart the offset. */
   readonly groupingKey: string;
   readonly confidence: Confidence;

@@ -10,6 +10,7 @@ const md5 = (bytes: Uint8Array): Uint8Array => createHash("md5").update(bytes).d
 
 const NOBODY: Verdict = {
   bucketString: "0xD1_unknown!unknown_function",
+  title: "0xD1_unknown!unknown_function",
   bugcheckStr: "0xD1",
   defaultBucketId: "WIN10_DRIVER_FAULT",
   groupingKey: "",

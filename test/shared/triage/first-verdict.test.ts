@@ -160,6 +160,7 @@ describe("firstVerdict", () => {
     };
     expect(inNtdll("a.exe").groupingKey).not.toBe(inNtdll("b.exe").groupingKey);
     expect(inNtdll("a.exe").confidence).toBe("low");
+    expect(inNtdll("a.exe").title).toBe("NULL_POINTER_WRITE_c0000005_ntdll.dll!Unknown+0x10 in a.exe");
   });
 
   it("has an answer for a dump of which nothing is known", () => {
