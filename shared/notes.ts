@@ -91,3 +91,21 @@ export async function attemptStep<T>(
     return undefined;
   }
 }
+
+/**
+ * Runs work side by side that writes down what it finds: a budget ends it with a note, and what was found
+ * until then stays. Source errors pass through, as in {@link attemptStep}.
+ */
+export async function attemptTogether<T>(
+  runner: { runTogether(tasks: readonly T[]): Promise<void> },
+  notes: Notes,
+  where: string,
+  tasks: readonly T[],
+): Promise<void> {
+  try {
+    await runner.runTogether(tasks);
+  } catch (error) {
+    if (!(error instanceof BudgetError)) throw error;
+    notes.add(error.code, where, error.message);
+  }
+}

@@ -1,10 +1,16 @@
 import { BlockCache, type FetchedBytes, MissingRanges } from "./block-cache.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { BudgetError } from "./errors.ts";
-import type { ByteRange } from "./range.ts";
+import { type ByteRange, coalesceRanges } from "./range.ts";
 
 /** A pure function over fetched bytes. It may be run several times; its last run's value counts. */
 export type Step<T> = (bytes: FetchedBytes) => T;
+
+/**
+ * A step among many that run side by side: its value is the further work that it found. It is run
+ * again from its start until nothing is missing, so it writes down what it found only behind its last read.
+ */
+export type Task = (bytes: FetchedBytes) => readonly Task[];
 
 /** How a runner is limited. */
 export interface StepRunnerOptions {
@@ -66,6 +72,31 @@ export class StepRunner {
         throw new BudgetError("budget.rounds", `a step asked for more bytes ${round} times`, { expected: limit });
       }
       await this.#fetch(missing.ranges);
+    }
+  }
+
+  /**
+   * Runs tasks side by side until none is left: what they miss comes in one round for all, and work
+   * that a task finds starts at once. So chains of reads that do not depend on each other share their rounds.
+   * @throws what {@link run} throws; what the tasks wrote down until then stays
+   */
+  async runTogether(tasks: readonly Task[]): Promise<void> {
+    let waiting = [...tasks];
+    while (waiting.length > 0) {
+      this.#checkTime();
+      const ready = waiting.reverse();
+      waiting = [];
+      const ranges: ByteRange[] = [];
+      for (let task = ready.pop(); task; task = ready.pop()) {
+        try {
+          ready.push(...[...task(this.#cache)].reverse());
+        } catch (signal) {
+          if (!(signal instanceof MissingRanges)) throw signal;
+          ranges.push(...signal.ranges);
+          waiting.push(task);
+        }
+      }
+      if (waiting.length > 0) await this.#fetch(coalesceRanges(ranges));
     }
   }
 

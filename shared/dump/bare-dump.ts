@@ -21,4 +21,3 @@ export function bareDump(size: number): Dump {
     memory: NO_MEMORY,
   };
 }
-

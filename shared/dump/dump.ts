@@ -42,6 +42,8 @@ export interface DumpModule {
   readonly path: string;
   /** TimeDateStamp of the PE header: seconds since 1970, or a hash in reproducible builds. 0 and absent differ. */
   readonly timestamp?: number;
+  /** True when `timestamp` is a hash of the content and no time. */
+  readonly timestampIsHash?: boolean;
   readonly checksum?: number;
   /** Dotted file version. */
   readonly version?: string;
@@ -76,6 +78,10 @@ export interface DumpThread {
   /** Memory of the stack as the dump has it. */
   readonly stack?: { readonly start: VirtualAddress; readonly size: number };
   readonly context?: CpuContext;
+  /** ETHREAD of a kernel dump. */
+  readonly address?: VirtualAddress;
+  /** Number of the processor that ran it, for threads that ran when a kernel dump's system stopped. */
+  readonly processor?: number;
 }
 
 /** EXCEPTION_RECORD and where it came from. */
@@ -138,6 +144,18 @@ export interface DumpBugcheck {
   readonly parameters: readonly [bigint, bigint, bigint, bigint];
 }
 
+/** Which source told where fields of kernel records lie, best first. */
+export type OffsetSource = "symbols" | "debugger-data" | "table" | "recognition";
+
+/** Where the offsets came from that processes, threads and processors were read with. */
+export interface OffsetSources {
+  readonly process?: OffsetSource;
+  readonly thread?: OffsetSource;
+  readonly processor?: OffsetSource;
+  /** Build whose table served, where one did. */
+  readonly tableBuild?: number;
+}
+
 /** What a kernel dump says about the kernel itself. */
 export interface DumpKernel {
   readonly base?: VirtualAddress;
@@ -154,14 +172,34 @@ export interface DumpKernel {
   readonly producer?: "kernel" | "dbgeng";
   /** Address of the driver that the kernel itself blamed (TRIAGE_DUMP.BrokenDriverOffset). */
   readonly brokenDriver?: VirtualAddress;
+  readonly offsetsFrom?: OffsetSources;
 }
 
-/** The processor that crashed, as far as its PRCB or a CPU record tells. */
+/** A processor, as far as its PRCB or a CPU record tells. */
 export interface DumpProcessor {
   readonly number?: number;
   readonly vendor?: string;
   readonly mhz?: number;
   readonly irql?: number;
+  /** KPRCB. */
+  readonly address?: VirtualAddress;
+  /** KTHREAD that ran on it when the system stopped. */
+  readonly currentThread?: VirtualAddress;
+  readonly idleThread?: VirtualAddress;
+  /** Registers that the kernel saved when it stopped the processor. */
+  readonly context?: CpuContext;
+}
+
+/** A process of the crashed system's own list. */
+export interface DumpListedProcess {
+  /** EPROCESS. */
+  readonly address: VirtualAddress;
+  readonly pid: number;
+  /** At most 15 characters. */
+  readonly name?: string;
+  readonly parentPid?: number;
+  /** Seconds since 1970. */
+  readonly createTime?: number;
 }
 
 /** An opened dump. */
@@ -193,7 +231,12 @@ export interface Dump {
   readonly exception?: DumpException;
   readonly bugcheck?: DumpBugcheck;
   readonly kernel?: DumpKernel;
+  /** The processor that crashed. */
   readonly processor?: DumpProcessor;
+  /** All processors of a kernel dump that were read, the one that crashed among them. */
+  readonly processors?: readonly DumpProcessor[];
+  /** Processes that ran when the system stopped, in the order of its list. */
+  readonly processes?: readonly DumpListedProcess[];
   /** Texts of Breakpad and Crashpad streams that reports pass on, by report key. */
   readonly extras: Readonly<Record<string, unknown>>;
   readonly memory: Memory;

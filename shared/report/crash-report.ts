@@ -150,8 +150,35 @@ export const crashReportSchema = z.object({
       producer: pub(text),
       major_version: pub(count),
       minor_version: pub(count),
+      /** What told where fields of kernel records lie: symbols, debugger-data, table, recognition. */
+      offsets_from: z
+        .object({
+          process: pub(text),
+          thread: pub(text),
+          processor: pub(text),
+          table_build: pub(count.nullable()),
+        })
+        .nullable()
+        .optional(),
     })
     .nullable(),
+  /** All processors of a kernel dump that were read. */
+  processors: z
+    .array(
+      z.object({
+        number: pub(count.nullable()),
+        vendor: pub(text),
+        mhz: pub(count.nullable()),
+        current_thread: hex.nullable(),
+        idle: pub(z.boolean()),
+        crashed: pub(z.boolean()),
+      }),
+    )
+    .optional(),
+  /** Processes of a kernel dump in the order of the system's list, at most 64. */
+  processes: z
+    .array(z.object({ pid: pub(count), name: pub(text), parent_pid: pub(count.nullable()), created: pub(text) }))
+    .optional(),
   pid: pub(count.nullable()),
   process_uptime: pub(z.number().nullable()),
   main_module: pub(count.nullable()),

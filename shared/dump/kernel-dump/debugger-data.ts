@@ -16,30 +16,45 @@ const MAX_BYTES = 0x1000;
 /** Fields that hold a value rather than the address of a kernel variable, and the few variables that we read. */
 const FIELDS = {
   KernBase: [0x18, va64],
+  PsLoadedModuleList: [0x48, va64],
+  PsActiveProcessHead: [0x50, va64],
   NtBuildLab: [0x208, va64],
   KiProcessorBlock: [0x218, va64],
+  MmUnloadedDrivers: [0x220, va64],
+  MmLastUnloadedDriver: [0x228, va64],
   OffsetKThreadTeb: [0x29a, u16],
+  OffsetKThreadKernelStack: [0x29c, u16],
   OffsetKThreadApcProcess: [0x2a0, u16],
   SizeEProcess: [0x2a8, u16],
   OffsetEprocessPeb: [0x2aa, u16],
   OffsetEprocessParentCID: [0x2ac, u16],
+  OffsetEprocessDirectoryTableBase: [0x2ae, u16],
   SizePrcb: [0x2b0, u16],
   OffsetPrcbCurrentThread: [0x2b4, u16],
   OffsetPrcbMhz: [0x2b6, u16],
   OffsetPrcbCpuType: [0x2b8, u16],
   OffsetPrcbVendorString: [0x2ba, u16],
+  OffsetPrcbProcStateContext: [0x2bc, u16],
   OffsetPrcbNumber: [0x2be, u16],
   SizeEThread: [0x2c0, u16],
   OffsetPrcbContext: [0x338, u16],
   OffsetKThreadStackLimit: [0x340, u32],
   OffsetKThreadStackBase: [0x344, u32],
+  OffsetPrcbIdleThread: [0x350, u16],
 } as const;
 
 /** Names of the fields that {@link DebuggerData} gives. */
 export type DebuggerDataField = keyof typeof FIELDS;
 
 /** Fields whose value is an address; the others are offsets and sizes in bytes. */
-type AddressField = "KernBase" | "NtBuildLab" | "KiProcessorBlock";
+type AddressField =
+  | "KernBase"
+  | "PsLoadedModuleList"
+  | "PsActiveProcessHead"
+  | "NtBuildLab"
+  | "KiProcessorBlock"
+  | "MmUnloadedDrivers"
+  | "MmLastUnloadedDriver";
 
 /** A KDBG block, decoded. */
 export interface DebuggerData {

@@ -1,6 +1,7 @@
 import { dataView } from "../../bytes/layout.ts";
 import type { Notes } from "../../notes.ts";
 import type { VirtualAddress } from "../address.ts";
+import type { DumpProcess, OffsetSource, OffsetSources } from "../dump.ts";
 import type { DebuggerData } from "./debugger-data.ts";
 import { filetimeToMillis } from "./fill.ts";
 import type { StructureOffsets } from "./offsets.ts";
@@ -14,6 +15,8 @@ export interface RecordReading {
   /** Whether the offsets are of this very build or of records of the same size; else they are a guess to confirm. */
   readonly exact: boolean;
   readonly kdbg: DebuggerData | undefined;
+  /** Where the records are, for notes: `triage`, `kernel`. */
+  readonly where: string;
 }
 
 /** The process that was current. */
@@ -22,10 +25,14 @@ export interface KernelProcess {
   readonly name?: string;
   /** Seconds since 1970. */
   readonly createTime?: number;
+  /** What told where id and name lie; absent where neither was found. */
+  readonly from?: OffsetSource;
 }
 
 /** The thread that was current. */
 export interface KernelThread {
+  /** What told where the id lies; absent where it was not found. */
+  readonly from?: OffsetSource;
   readonly id?: number;
   readonly teb?: VirtualAddress;
   readonly apcProcess?: VirtualAddress;
@@ -33,7 +40,7 @@ export interface KernelThread {
 
 /**
  * Name and id from the copy of EPROCESS: by the table of the build where what stands there is
- * plausible, else by recognising the fields. A note says which one served.
+ * plausible, else by recognising the fields. A note says so where neither gives them.
  */
 export function readProcess(
   eprocess: Uint8Array,
@@ -42,7 +49,7 @@ export function readProcess(
   notes: Notes,
 ): KernelProcess {
   const { offsets, pointerSize } = reading;
-  const where = "triage/process";
+  const where = `${reading.where}/process`;
   if (offsets) {
     const at = offsets.uniqueProcessId;
     const pid = clientIdAt(eprocess, at, pointerSize);
@@ -50,16 +57,25 @@ export function readProcess(
     const name = imageNameAt(eprocess, offsets.imageFileName);
     // The idle process has id 0 and hangs in no list.
     if (pid !== undefined && name !== undefined && (linked || pid === 0)) {
-      notes.add("kernel.offsets", where, `EPROCESS is read with the offsets of build ${offsets.build}`);
       const created = pointerTime(eprocess, offsets.createTime);
-      return { pid, name, ...(created === undefined ? {} : { createTime: created }) };
+      return { pid, name, ...(created === undefined ? {} : { createTime: created }), from: "table" };
     }
   }
   const pid = recogniseProcessId(eprocess, ethread, pointerSize);
   const name = recogniseImageName(eprocess);
-  const found = [pid === undefined ? "" : "id", name === undefined ? "" : "name"].filter(Boolean).join(" and ");
-  notes.add("kernel.offsets", where, `no offsets fit this EPROCESS: ${found || "nothing"} recognised by form`);
-  return { ...(pid === undefined ? {} : { pid }), ...(name === undefined ? {} : { name }) };
+  const lost = [pid === undefined ? "id" : "", name === undefined ? "name" : ""].filter(Boolean);
+  if (lost.length > 0) {
+    notes.add(
+      "kernel.offsets",
+      where,
+      `no known offsets fit this EPROCESS: its ${lost.join(" and ")} could not be told`,
+    );
+  }
+  return {
+    ...(pid === undefined ? {} : { pid }),
+    ...(name === undefined ? {} : { name }),
+    ...(lost.length < 2 ? { from: "recognition" } : {}),
+  };
 }
 
 function pointerTime(record: Uint8Array, offset: number): number | undefined {
@@ -86,7 +102,7 @@ export function readThread(
   const process = processAt === undefined ? undefined : pointerAt(ethread, processAt, pointerSize);
   const id = readThreadId(ethread, pid, reading, notes);
   return {
-    ...(id === undefined ? {} : { id }),
+    ...(id ?? {}),
     ...(teb && !isKernelPointer(teb, pointerSize) ? { teb } : {}),
     ...(process && isKernelPointer(process, pointerSize) ? { apcProcess: process } : {}),
   };
@@ -95,10 +111,9 @@ export function readThread(
 function readThreadId(
   ethread: Uint8Array,
   pid: number | undefined,
-  { offsets, exact, pointerSize }: RecordReading,
+  { offsets, exact, pointerSize, where }: RecordReading,
   notes: Notes,
-): number | undefined {
-  const where = "triage/thread";
+): { readonly id: number; readonly from: OffsetSource } | undefined {
   const byTable = (): number | undefined => {
     if (!offsets) return undefined;
     const owner = clientIdAt(ethread, offsets.cid, pointerSize);
@@ -107,15 +122,35 @@ function readThreadId(
     return owner && (exact || owner === pid) ? id || undefined : undefined;
   };
   const id = byTable();
-  if (id !== undefined && offsets) {
-    notes.add("kernel.offsets", where, `ETHREAD is read with the offsets of build ${offsets.build}`);
-    return id;
-  }
+  if (id !== undefined) return { id, from: "table" };
   const recognised = recogniseCid(ethread, pid, pointerSize);
-  notes.add(
-    "kernel.offsets",
-    where,
-    `no offsets fit this ETHREAD: ${recognised ? "id" : "nothing"} recognised by form`,
-  );
-  return recognised;
+  if (recognised) return { id: recognised, from: "recognition" };
+  notes.add("kernel.offsets", `${where}/thread`, "no known offsets fit this ETHREAD: its id could not be told");
+  return undefined;
+}
+
+/** The facts of a process alone. */
+export function processFacts(process: KernelProcess | undefined): DumpProcess {
+  const { from: _, ...facts } = process ?? {};
+  return facts;
+}
+
+/** What a dump says of where its offsets came from; nothing where nothing was read by any. */
+export function offsetSources(sources: {
+  readonly process: OffsetSource | undefined;
+  readonly thread: OffsetSource | undefined;
+  readonly processor: OffsetSource | undefined;
+  readonly tableBuild: number | undefined;
+}): { offsetsFrom?: OffsetSources } {
+  const { process, thread, processor, tableBuild } = sources;
+  if (!process && !thread && !processor) return {};
+  const byTable = [process, thread, processor].includes("table") && tableBuild !== undefined;
+  return {
+    offsetsFrom: {
+      ...(process ? { process } : {}),
+      ...(thread ? { thread } : {}),
+      ...(processor ? { processor } : {}),
+      ...(byTable ? { tableBuild } : {}),
+    },
+  };
 }

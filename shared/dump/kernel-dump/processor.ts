@@ -20,6 +20,16 @@ export interface ProcessorFacts {
   readonly cpuInfo?: string;
 }
 
+/** Fields of a PRCB as they stand; what was not found is absent. */
+export interface ProcessorFields {
+  readonly number: number | undefined;
+  readonly mhz: number | undefined;
+  /** VendorString, 13 bytes. */
+  readonly vendor: Uint8Array | undefined;
+  /** CpuType, CpuID, stepping and model: four bytes in a row. */
+  readonly cpuType: number | undefined;
+}
+
 /** Reads the copy of the PRCB by KDBG's offsets, else by the table; what is not plausible is absent. */
 export function readProcessor(
   prcb: Uint8Array,
@@ -31,12 +41,22 @@ export function readProcessor(
   const view = dataView(prcb);
   const u32At = (offset: number | undefined): number | undefined =>
     offset !== undefined && offset + 4 <= prcb.length ? view.getUint32(offset, true) : undefined;
-  const number = u32At(kdbg?.value("OffsetPrcbNumber") ?? offsets?.prcbNumber);
-  const mhz = u32At(kdbg?.value("OffsetPrcbMhz") ?? offsets?.mhz);
   const vendorAt = kdbg?.value("OffsetPrcbVendorString") ?? offsets?.vendorString;
-  const vendor = vendorAt === undefined ? undefined : vendorText(prcb.subarray(vendorAt, vendorAt + VENDOR_BYTES));
+  const fields: ProcessorFields = {
+    number: u32At(kdbg?.value("OffsetPrcbNumber") ?? offsets?.prcbNumber),
+    mhz: u32At(kdbg?.value("OffsetPrcbMhz") ?? offsets?.mhz),
+    vendor: vendorAt === undefined ? undefined : prcb.subarray(vendorAt, vendorAt + VENDOR_BYTES),
+    cpuType: u32At(kdbg?.value("OffsetPrcbCpuType") ?? offsets?.cpuType),
+  };
+  return processorFacts(fields, cpu, build);
+}
+
+/** What the fields say as far as it is plausible. */
+export function processorFacts(fields: ProcessorFields, cpu: CpuArch, build: number): ProcessorFacts {
+  const { number, mhz } = fields;
+  const vendor = fields.vendor && vendorText(fields.vendor);
   const numberOnly = number === undefined || build >= WIDE_NUMBER_BUILD ? number : number & 0xff;
-  const cpuInfo = cpuSignature(u32At(kdbg?.value("OffsetPrcbCpuType") ?? offsets?.cpuType), cpu);
+  const cpuInfo = cpuSignature(fields.cpuType, cpu);
   return {
     processor: {
       ...(numberOnly === undefined || numberOnly >= MAX_PROCESSORS ? {} : { number: numberOnly }),

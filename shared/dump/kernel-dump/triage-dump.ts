@@ -21,7 +21,7 @@ import {
   type KernelHeader,
 } from "./header.ts";
 import { structureOffsets } from "./offsets.ts";
-import { readProcess, readThread } from "./process-thread.ts";
+import { offsetSources, processFacts, readProcess, readThread } from "./process-thread.ts";
 import { readProcessor } from "./processor.ts";
 import { pointerAt } from "./record-fields.ts";
 import { copyExtent, copyOf, readTriageHeader, type TriageHeader } from "./triage.ts";
@@ -47,7 +47,7 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
   const copies = recordCopies(bytes, triage, kdbg);
   const offsets = structureOffsets(cpu, build, copies.sizes);
   const exact = offsets !== undefined && (offsets.build === build || offsets.sizeEThread === copies.sizes.eThread);
-  const reading = { pointerSize, offsets, exact, kdbg };
+  const reading = { pointerSize, offsets, exact, kdbg, where: "triage" };
   const { eprocess, ethread, prcb } = copies;
   const process = eprocess && attempt(notes, "triage/process", () => readProcess(eprocess, ethread, reading, notes));
   const thread = ethread && attempt(notes, "triage/thread", () => readThread(ethread, process?.pid, reading, notes));
@@ -94,7 +94,7 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
       ...(cpuFacts?.cpuInfo === undefined ? {} : { cpuInfo: cpuFacts.cpuInfo }),
       ...(buildLab === undefined ? {} : { buildLab }),
     },
-    process: process ?? {},
+    process: processFacts(process),
     modules,
     unloadedModules: unloaded,
     threads: [crashed],
@@ -106,6 +106,12 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
       ...(kernelBase ? { base: kernelBase } : {}),
       ...(producer === undefined ? {} : { producer }),
       ...(drivers?.brokenDriver ? { brokenDriver: drivers.brokenDriver } : {}),
+      ...offsetSources({
+        process: process?.from,
+        thread: thread?.from,
+        processor: cpuFacts && (kdbg ? "debugger-data" : "table"),
+        tableBuild: offsets?.build,
+      }),
     },
     ...(cpuFacts ? { processor: cpuFacts.processor } : {}),
     extras: {},

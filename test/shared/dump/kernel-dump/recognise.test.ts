@@ -27,9 +27,14 @@ describeCorpus("recognising process and thread on real records", () => {
   it("takes the nearest older table for builds without one when what it finds is plausible", async () => {
     const bytes = new Uint8Array(readFileSync(corpusPath("kernel/triage_x64.dmp")));
     new DataView(bytes.buffer).setUint32(0x0c, 19045, true);
-    const { dump, notes } = await openBytes(bytes);
+    const { dump } = await openBytes(bytes);
     expect(dump.process).toMatchObject({ pid: 4, name: "System" });
     expect(dump.system.osVersion).toBe("10.0.19045");
-    expect(notes[0]?.detail).toBe("EPROCESS is read with the offsets of build 19041");
+    expect(dump.kernel?.offsetsFrom).toEqual({
+      process: "table",
+      thread: "table",
+      processor: "debugger-data",
+      tableBuild: 19041,
+    });
   });
 });
