@@ -2,7 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openFile } from "../../shared/adapters/files/file-source.ts";
+import { countingSource } from "../../shared/bytes/byte-source.ts";
+import { coalescingSource } from "../../shared/bytes/coalescing-source.ts";
 import { StepRunner } from "../../shared/bytes/step-runner.ts";
+import type { VirtualAddress } from "../../shared/dump/address.ts";
 import type { Dump } from "../../shared/dump/dump.ts";
 import { openDump } from "../../shared/dump/open-dump.ts";
 import { Notes } from "../../shared/notes.ts";
@@ -26,6 +29,8 @@ const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
 };
 
 interface Truth {
+  readonly modules: readonly { readonly path: string; readonly base: string; readonly size: string }[];
+  readonly unloaded: readonly { readonly name: string; readonly start: string; readonly end: string }[];
   readonly header: { readonly bugcheck?: unknown };
   readonly records: Readonly<Record<string, unknown>> & { readonly fault_regs?: Readonly<Record<string, string>> };
   readonly expect: { readonly culprit: string; readonly bucket: string };
@@ -80,18 +85,35 @@ function misses(dump: Dump, facts: StopFacts, truth: Truth): { misses: string[];
   return { misses: out, registers: `${held.length}/${truthRegisters.length}` };
 }
 
+/** Module lists of the truth, for dumps whose own lists are not read. */
+function withModules(dump: Dump, truth: Truth): Dump {
+  const address = (text: string): VirtualAddress => BigInt(text) as VirtualAddress;
+  return {
+    ...dump,
+    modules: truth.modules.map(({ path, base, size }) => ({
+      ...{ path, base: address(base), size: Number(size), identity: "not-read" },
+    })),
+    unloadedModules: truth.unloaded.map(({ name, start, end }) => ({
+      ...{ path: name, base: address(start), size: Number(BigInt(end) - BigInt(start)) },
+    })),
+  };
+}
+
 async function check(file: string): Promise<string[]> {
-  const opened = await openFile(file);
-  const { source } = opened;
+  const local = await openFile(file);
+  const source = countingSource(local.source);
   const notes = new Notes();
-  const runner = new StepRunner(source);
+  const runner = new StepRunner(coalescingSource(source));
   await runner.prefetch();
-  const dump = await openDump(runner, notes);
+  const opened = await openDump(runner, notes);
+  const before = { ...source.counts };
+  const truth = JSON.parse(readFileSync(`${file}.truth.json`, "utf8")) as Truth;
+  const dump = opened.modules.length > 0 ? opened : withModules(opened, truth);
   const words = await loadWords(ALL_WORDS);
   const own = new Notes();
   const facts = await runner.run(() => decodeStop({ dump, words, notes: own }));
-  await opened.close();
-  const truth = JSON.parse(readFileSync(`${file}.truth.json`, "utf8")) as Truth;
+  await local.close();
+  const cost = `${(source.counts.bytes - before.bytes) >> 10} KiB in ${source.counts.rounds - before.rounds} rounds`;
   const { misses: missed, registers } = misses(dump, facts, truth);
   const [first] = facts.blame;
   const who = first ? (first.image ?? first.hardware ?? first.process ?? "-") : "-";
@@ -107,6 +129,7 @@ async function check(file: string): Promise<string[]> {
     `${who}${agrees ? "" : ` (truth: ${culprit})`}`,
     bucket,
     truth.expect.bucket,
+    cost,
     own
       .list()
       .map(({ code }) => code)
@@ -121,7 +144,7 @@ async function main(): Promise<void> {
   let equal = 0;
   let all = 0;
   console.log(
-    "scenario | type | build | trap frame | found by | registers | records | first blame | our bucket parts | truth | notes",
+    "scenario | type | build | trap frame | found by | registers | records | first blame | our bucket parts | truth | read | notes",
   );
   for (const build of options.builds.length > 0 ? options.builds : [""])
     for (const type of options.types)

@@ -1,4 +1,5 @@
 import { addOffset, type VirtualAddress } from "../../dump/address.ts";
+import type { CpuContext } from "../../dump/cpu-context.ts";
 import {
   contextRecordSize,
   findContextRecords,
@@ -10,7 +11,7 @@ import {
   readExceptionRecord,
 } from "../../dump/kernel-dump/trap-frame/exception-record.ts";
 import { findTrapFrames } from "../../dump/kernel-dump/trap-frame/find-trap-frames.ts";
-import { trapFrameRanges } from "../../dump/kernel-dump/trap-frame/trap-frame.ts";
+import { trapFrameBelow, trapFrameRanges } from "../../dump/kernel-dump/trap-frame/trap-frame.ts";
 import type { ContextHint, HintKey } from "../words/context-hint.ts";
 import type { Access, FaultSearch } from "./stop-facts.ts";
 import type { StopScene } from "./stop-scene.ts";
@@ -137,6 +138,10 @@ export function searchFault(scene: StopScene, hints: readonly ContextHint[], sea
   if (search === "none" || (scene.context && scene.trapFrame !== undefined)) return;
   const ip = hints.find(({ key }) => key === "IP");
   const wanted = ip ? scene.arg(ip.argument) : scene.context?.pc;
+  const own = scene.thread?.context;
+  const standsThere = own !== undefined && wanted !== undefined && own.pc === wanted;
+  frameBelow(scene, scene.context ?? (standsThere ? own : undefined));
+  if (scene.context && scene.trapFrame !== undefined) return;
   const range = stackRange(scene);
   const bytes = range && scene.readUpTo(range.address, range.length);
   if (range && bytes) {
@@ -150,8 +155,17 @@ export function searchFault(scene: StopScene, hints: readonly ContextHint[], sea
     const whole = frame && (scene.readTrapFrame(frame.address) ?? frame);
     if (whole) scene.setTrapFrame(whole, "stack-trap-frame");
   }
-  const own = scene.thread?.context;
-  if (own && wanted !== undefined && own.pc === wanted) scene.setContext(own, "header");
+  if (standsThere) scene.setContext(own, "header");
+}
+
+/** The trap frame of a known context: right below its stack pointer. */
+function frameBelow(scene: StopScene, context: CpuContext | undefined): void {
+  if (!context || scene.trapFrame !== undefined || !scene.isKernelAddress(context.sp)) return;
+  const address = trapFrameBelow(scene.dump.cpu, context.sp);
+  const frame = address === undefined ? undefined : scene.readTrapFrame(address);
+  if (frame?.context.pc !== context.pc || frame.context.sp !== context.sp) return;
+  // The context is whole, the frame's registers are not.
+  scene.setEntryFrame(frame);
 }
 
 /** CONTEXT and EXCEPTION_RECORD of the very instruction that the arguments name: dispatchers keep them on the stack. */

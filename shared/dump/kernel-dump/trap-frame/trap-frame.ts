@@ -33,6 +33,19 @@ export function trapFrameSize(cpu: CpuArch): number | undefined {
   return cpu === "arm64" ? KTRAP_FRAME_ARM64.size : undefined;
 }
 
+/** x86: HardwareEsp is not pushed by traps from the kernel, so the interrupted stack goes on there. */
+const X86_SP = 0x74n;
+
+/**
+ * Where the trap frame of kernel code with that stack pointer lies: handlers build it right below, 64-bit
+ * processors align first. To be confirmed by what stands there.
+ */
+export function trapFrameBelow(cpu: CpuArch, sp: VirtualAddress): VirtualAddress | undefined {
+  const size = trapFrameSize(cpu);
+  if (size === undefined) return undefined;
+  return cpu === "x86" ? addOffset(sp, -X86_SP) : addOffset((sp & ~0xfn) as VirtualAddress, -size);
+}
+
 /** Decodes the bytes of a KTRAP_FRAME; undefined when they cannot be one. */
 export function decodeTrapFrame(
   cpu: CpuArch,

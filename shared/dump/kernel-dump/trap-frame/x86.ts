@@ -20,6 +20,7 @@ const TAIL = {
 
 /** XP to Windows 8. */
 export const KTRAP_FRAME_X86 = struct("KTRAP_FRAME", 0x8c, {
+  DbgArgMark: at(0x08, u32),
   SegGs: at(0x30, u32),
   SegEs: at(0x34, u32),
   SegDs: at(0x38, u32),
@@ -31,6 +32,7 @@ export const KTRAP_FRAME_X86 = struct("KTRAP_FRAME", 0x8c, {
 
 /** Windows 8.1 and later: TempSegCs and TempEsp went, everything up to MxCsr moved by 4. */
 export const KTRAP_FRAME_X86_NEW = struct("KTRAP_FRAME", 0x8c, {
+  DbgArgMark: at(0x08, u32),
   SegGs: at(0x2c, u32),
   SegEs: at(0x30, u32),
   SegDs: at(0x34, u32),
@@ -47,6 +49,8 @@ const KERNEL_CS = 0x08;
 const USER_CS = 0x1b;
 const USER_DATA = 0x23;
 const KERNEL_FS = 0x30;
+/** What trap handlers write into DbgArgMark. */
+const DEBUG_MARK = 0xbadb0d00;
 const EFLAGS_CLEAR = 0xffc08028;
 
 /**
@@ -59,7 +63,8 @@ export function decodeTrapFrameX86(bytes: Uint8Array, address: VirtualAddress, b
   const fromUser = (raw.SegCs & 0xffff) === USER_CS;
   if (!fromUser && (raw.SegCs & 0xffff) !== KERNEL_CS) return undefined;
   if ((raw.EFlags & EFLAGS_CLEAR) >>> 0 !== 0 || (raw.EFlags & 0x2) === 0) return undefined;
-  if (fromUser ? (raw.HardwareSegSs & 0xffff) !== USER_DATA : (raw.SegFs & 0xffff) !== KERNEL_FS) return undefined;
+  const ownSegments = (raw.SegFs & 0xffff) === KERNEL_FS || raw.DbgArgMark === DEBUG_MARK;
+  if (fromUser ? (raw.HardwareSegSs & 0xffff) !== USER_DATA : !ownSegments) return undefined;
   // A fault in the kernel switches no stack: the CPU pushed nothing behind EFLAGS.
   const sp = fromUser ? (BigInt(raw.HardwareEsp) as VirtualAddress) : addOffset(address, 0x74);
   return {
