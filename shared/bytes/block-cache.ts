@@ -11,8 +11,28 @@ export const BLOCK_SIZE = 4096;
  */
 export class MissingRanges {
   readonly ranges: readonly ByteRange[];
-  constructor(ranges: readonly ByteRange[]) {
+  /** The bytes that miss them, where a runner reads several sources; absent: those of its first one. */
+  readonly owner: FetchedBytes | undefined;
+  constructor(ranges: readonly ByteRange[], owner?: FetchedBytes) {
     this.ranges = ranges;
+    this.owner = owner;
+  }
+}
+
+/**
+ * Thrown out of a step when a whole file is not there yet: it must be located or opened before its bytes can
+ * be asked for. A {@link MissingRanges} too, so that whatever lets those pass lets it pass. The runner calls
+ * `open`, side by side with the round's reads, and runs the step again.
+ */
+export class MissingResource extends MissingRanges {
+  /**
+   * Brings the file, or remembers that there is none: the step that runs again must not throw for it once more.
+   * May be called more than once. Rejects only with what should end the analysis (SourceError, BudgetError).
+   */
+  readonly open: () => Promise<void>;
+  constructor(open: () => Promise<void>) {
+    super([]);
+    this.open = open;
   }
 }
 
@@ -77,7 +97,7 @@ export class BlockCache implements FetchedBytes {
 
   plan(ranges: readonly ByteRange[]): void {
     const missing = this.missing(ranges);
-    if (missing.length > 0) throw new MissingRanges(missing);
+    if (missing.length > 0) throw new MissingRanges(missing, this);
   }
 
   bytes(offset: number, length: number): Uint8Array {

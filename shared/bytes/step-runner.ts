@@ -1,4 +1,4 @@
-import { BlockCache, type FetchedBytes, MissingRanges } from "./block-cache.ts";
+import { BlockCache, type FetchedBytes, MissingRanges, MissingResource } from "./block-cache.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { BudgetError } from "./errors.ts";
 import { type ByteRange, coalesceRanges } from "./range.ts";
@@ -34,12 +34,24 @@ export const FIRST_READ_BYTES = 64 * 1024;
 export class StepRunner {
   readonly #source: ByteSource;
   readonly #cache: BlockCache;
+  readonly #sources = new Map<FetchedBytes, { readonly cache: BlockCache; readonly source: ByteSource }>();
   readonly #options: StepRunnerOptions;
 
   constructor(source: ByteSource, options: StepRunnerOptions = {}) {
     this.#source = source;
     this.#cache = new BlockCache(source.size);
+    this.#sources.set(this.#cache, { cache: this.#cache, source });
     this.#options = options;
+  }
+
+  /**
+   * Gives the bytes of a further source (a symbol file, an image) to the steps of this runner: what they
+   * miss of it comes in the same rounds as what they miss of the dump.
+   */
+  attach(source: ByteSource): FetchedBytes {
+    const cache = new BlockCache(source.size);
+    this.#sources.set(cache, { cache, source });
+    return cache;
   }
 
   /** What has been fetched so far; reading from it outside of a step may throw MissingRanges. */
@@ -50,7 +62,7 @@ export class StepRunner {
   /** The first request: the whole of a small object, the start of a large one. */
   async prefetch(): Promise<void> {
     const end = this.#source.size <= WHOLE_READ_LIMIT ? this.#source.size : FIRST_READ_BYTES;
-    if (end > 0) await this.#fetch([{ start: 0, end }]);
+    if (end > 0) await this.#fetch(this.#cache, [{ start: 0, end }]);
   }
 
   /**
@@ -71,7 +83,7 @@ export class StepRunner {
       if (round >= limit) {
         throw new BudgetError("budget.rounds", `a step asked for more bytes ${round} times`, { expected: limit });
       }
-      await this.#fetch(missing.ranges);
+      await this.#supply([missing]);
     }
   }
 
@@ -86,23 +98,38 @@ export class StepRunner {
       this.#checkTime();
       const ready = waiting.reverse();
       waiting = [];
-      const ranges: ByteRange[] = [];
+      const missing: MissingRanges[] = [];
       for (let task = ready.pop(); task; task = ready.pop()) {
         try {
           ready.push(...[...task(this.#cache)].reverse());
         } catch (signal) {
           if (!(signal instanceof MissingRanges)) throw signal;
-          ranges.push(...signal.ranges);
+          missing.push(signal);
           waiting.push(task);
         }
       }
-      if (waiting.length > 0) await this.#fetch(coalesceRanges(ranges));
+      if (missing.length > 0) await this.#supply(missing);
     }
   }
 
-  async #fetch(ranges: readonly ByteRange[]): Promise<void> {
-    const parts = await this.#source.read(ranges, this.#options.signal);
-    for (const [index, range] of ranges.entries()) this.#cache.add(range, parts[index] as Uint8Array);
+  /** One round: everything that steps miss, of all sources side by side. */
+  async #supply(missing: readonly MissingRanges[]): Promise<void> {
+    const wanted = new Map<FetchedBytes, ByteRange[]>();
+    const opening: Promise<void>[] = [];
+    for (const signal of missing) {
+      const owner = signal.owner ?? this.#cache;
+      if (signal instanceof MissingResource) opening.push(signal.open());
+      else wanted.set(owner, [...(wanted.get(owner) ?? []), ...signal.ranges]);
+    }
+    for (const [owner, ranges] of wanted) opening.push(this.#fetch(owner, coalesceRanges(ranges)));
+    await Promise.all(opening);
+  }
+
+  async #fetch(owner: FetchedBytes, ranges: readonly ByteRange[]): Promise<void> {
+    const attached = this.#sources.get(owner);
+    if (!attached) throw new TypeError("a step asked for bytes of a source that is not attached to its runner");
+    const parts = await attached.source.read(ranges, this.#options.signal);
+    for (const [index, range] of ranges.entries()) attached.cache.add(range, parts[index] as Uint8Array);
   }
 
   #checkTime(): void {
