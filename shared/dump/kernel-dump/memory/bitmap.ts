@@ -4,7 +4,7 @@ import { dataView } from "../../../bytes/layout.ts";
 import type { Notes } from "../../../notes.ts";
 import { BITMAP_DUMP, DUMP_SIGNATURE, SUMMARY_DUMP, VALID_DUMP32 } from "../format.ts";
 import type { KernelHeader } from "../header.ts";
-import { PAGE_SIZE, placeInFile } from "./page-runs.ts";
+import { countText, PAGE_SIZE, placeInFile } from "./page-runs.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const WHERE = "pages/bitmap";
@@ -38,7 +38,11 @@ export function readBitmapPages(bytes: FetchedBytes, header: KernelHeader, notes
   const place = bitmapPlace(bytes, header);
   const room = Math.max(0, Math.min(place.firstPage, bytes.size) - place.start) * 8;
   if (place.bits > room) {
-    notes.add("format.bad-value", WHERE, `the header states ${place.bits} pages, the file has bits for ${room}`);
+    notes.add(
+      "format.bad-value",
+      WHERE,
+      `the header states ${countText(place.bits)} pages, the file has bits for ${room}`,
+    );
   }
   const bits = Math.min(place.bits, room);
   const length = Math.ceil(bits / 8);
@@ -49,7 +53,11 @@ export function readBitmapPages(bytes: FetchedBytes, header: KernelHeader, notes
   const map = bytes.bytes(place.start, length);
   const { ranks, count } = rankIndex(map, bits);
   if (count !== place.stored) {
-    notes.add("format.bad-value", WHERE, `${count} pages are marked as stored, the header says ${place.stored}`);
+    notes.add(
+      "format.bad-value",
+      WHERE,
+      `${count} pages are marked as stored, the header says ${countText(place.stored)}`,
+    );
   }
   return {
     pageLimit: bits,

@@ -20,6 +20,11 @@ export function isPlausibleRun(page: number, count: number): boolean {
   return Number.isSafeInteger(page) && Number.isSafeInteger(count) && count > 0 && page + count <= MAX_PAGE;
 }
 
+/** A count for a note; those that no number holds are `Infinity` in a layout. */
+export function countText(count: number): string {
+  return Number.isFinite(count) ? String(count) : "2^53 or more";
+}
+
 /** Whether any two runs share a page. */
 export function overlaps(runs: readonly PageRun[]): boolean {
   const sorted = [...runs].sort((a, b) => a.page - b.page);

@@ -5,7 +5,7 @@ import type { Notes } from "../../../notes.ts";
 import { unlessFill } from "../fill.ts";
 import { PHYSICAL_MEMORY_DESCRIPTOR32, PHYSICAL_MEMORY_DESCRIPTOR64 } from "../format.ts";
 import type { KernelHeader } from "../header.ts";
-import { isPlausibleRun, memoryOfRuns, overlaps, PAGE_SIZE, type PageRun } from "./page-runs.ts";
+import { countText, isPlausibleRun, memoryOfRuns, overlaps, PAGE_SIZE, type PageRun } from "./page-runs.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const WHERE = "pages/runs";
@@ -46,7 +46,7 @@ export function readRunPages(bytes: FetchedBytes, header: KernelHeader, notes: N
   if (runs.length === 0) throw new FormatError("format.bad-value", "the list of pages of a full dump is empty");
   const total = (offset - header.size) / PAGE_SIZE;
   if (total !== NumberOfPages) {
-    notes.add("format.bad-value", WHERE, `the runs hold ${total} pages, their header says ${NumberOfPages}`);
+    notes.add("format.bad-value", WHERE, `the runs hold ${total} pages, their header says ${countText(NumberOfPages)}`);
   }
   if (!overlaps(runs)) return memoryOfRuns(runs, header.size, bytes.size);
   const apart = withoutOverlaps(runs, header.size);

@@ -1,3 +1,4 @@
+import { FormatError } from "../../../bytes/errors.ts";
 import type { ByteRange } from "../../../bytes/range.ts";
 import { addOffset, type VirtualAddress } from "../../address.ts";
 import type { HoleReason, Memory, MemoryPiece } from "../../memory.ts";
@@ -11,6 +12,14 @@ const PAGE_NUMBERS = 2 ** 52;
 const LOOK_AHEAD_PAGES = 4096;
 /** Most pages that one plan asks for: 64 MiB, beyond every budget. */
 const PLAN_PAGES = 16_384;
+/**
+ * Pages of the aligned window around a missing page that come with it where they follow each other in the file,
+ * too, as in large pages: they cost no request, and what belongs together lies near.
+ */
+const WINDOW_PAGES = 4;
+
+/** Longest single read; many addresses of a damaged dump may lead to one page, so bytes of the file do not bound it. */
+const MAX_READ_BYTES = 64 * 1024 * 1024;
 
 /** What a stretch of virtual memory is in the file. */
 interface Located {
@@ -26,33 +35,104 @@ interface Located {
 /**
  * Memory behind page tables. A read that misses asks for everything that it needs and that is known at this
  * stage: data pages whose tables are there, and the next table of every way that is blocked.
+ * Reads throw FormatError `format.limit-exceeded` beyond 64 MiB.
  */
 export function pagedMemory(reader: PageReader, tables: PageTables): Memory {
-  const { bytes } = reader;
-  const halves = new Uint32Array(2);
-  const whole = new BigUint64Array(halves.buffer);
-  /** Which of the two is the low half depends on the machine that runs this. */
-  const low = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
+  return new PagedMemory(reader, tables);
+}
 
-  const locate = (address: VirtualAddress, length: number, pagesLeft: number): Located => {
-    whole[0] = address;
-    const lowHalf = halves[low] as number;
-    let page = (halves[1 - low] as number) * 2 ** 20 + (lowHalf >>> 12);
-    let inPage = lowHalf & (PAGE_SIZE - 1);
+class PagedMemory implements Memory {
+  readonly #reader: PageReader;
+  readonly #tables: PageTables;
+  readonly #halves = new Uint32Array(2);
+  readonly #whole = new BigUint64Array(this.#halves.buffer);
+  /** Which of the two is the low half depends on the machine that runs this. */
+  readonly #low = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
+
+  constructor(reader: PageReader, tables: PageTables) {
+    this.#reader = reader;
+    this.#tables = tables;
+  }
+
+  read(address: VirtualAddress, length: number): MemoryPiece {
+    return this.#readInPage(address, length) ?? this.#readAcross(address, length);
+  }
+
+  plan(wanted: ReadonlyArray<{ readonly address: VirtualAddress; readonly length: number }>): void {
+    const { bytes } = this.#reader;
+    const ranges: ByteRange[] = [];
+    let pages = 0;
+    for (const { address, length } of wanted) {
+      const most = Math.min(length, (PLAN_PAGES - pages) * PAGE_SIZE);
+      if (most <= 0) continue;
+      pages += Math.ceil(most / PAGE_SIZE);
+      const found = this.#locate(address, most, PLAN_PAGES);
+      for (const range of found.missing) ranges.push(range);
+      if (bytes.missing(found.ranges).length === 0) continue;
+      for (const range of found.ranges) ranges.push(range);
+      this.#addNeighbours(address, most, ranges);
+    }
+    if (ranges.length > 0) bytes.plan(ranges);
+  }
+
+  /** Number of the page that holds an address; `#halves` keeps the address for the place in it. */
+  #pageOf(address: VirtualAddress): number {
+    this.#whole[0] = address;
+    return (this.#halves[1 - this.#low] as number) * 2 ** 20 + ((this.#halves[this.#low] as number) >>> 12);
+  }
+
+  /** Most reads stay in one page that was read before; undefined where they do not, or end in a hole. */
+  #readInPage(address: VirtualAddress, length: number): MemoryPiece | undefined {
+    const page = this.#pageOf(address);
+    const inPage = (this.#halves[this.#low] as number) & (PAGE_SIZE - 1);
+    if (inPage + length > PAGE_SIZE) return undefined;
+    const physical = this.#tables.walk(page, []);
+    const view = physical < 0 ? physical : this.#reader.page(physical, []);
+    if (typeof view === "number" || inPage + length > view.byteLength) return undefined;
+    return { bytes: new Uint8Array(view.buffer, view.byteOffset + inPage, length) };
+  }
+
+  #readAcross(address: VirtualAddress, length: number): MemoryPiece {
+    const { bytes } = this.#reader;
+    const { ranges, missing, length: there, hole } = this.#locate(address, length, LOOK_AHEAD_PAGES);
+    if (missing.length > 0 || bytes.missing(ranges).length > 0) {
+      const wanted: ByteRange[] = [...missing, ...ranges];
+      if (there > 0) this.#addNeighbours(address, there, wanted);
+      bytes.plan(wanted);
+    }
+    if (there > MAX_READ_BYTES) {
+      throw new FormatError("format.limit-exceeded", `one read of memory has ${there} bytes`, {
+        expected: MAX_READ_BYTES,
+        actual: there,
+      });
+    }
+    const content = new Uint8Array(there);
+    let at = 0;
+    for (const { start, end } of ranges) {
+      content.set(bytes.bytes(start, end - start), at);
+      at += end - start;
+    }
+    return hole === undefined ? { bytes: content } : { bytes: content, hole: { hole, at: addOffset(address, there) } };
+  }
+
+  #locate(address: VirtualAddress, length: number, pagesLeft: number): Located {
+    const fileSize = this.#reader.bytes.size;
+    let page = this.#pageOf(address);
+    let inPage = (this.#halves[this.#low] as number) & (PAGE_SIZE - 1);
     const found: Located = { ranges: [], missing: [], length: 0 };
     let done = 0;
     for (let pages = 0; done < length; pages++) {
       // A read goes on to its end, however long; looking ahead behind something missing does not.
       if (pages >= pagesLeft && found.missing.length > 0) break;
       const wanted = Math.min(length - done, PAGE_SIZE - inPage);
-      const physical = tables.walk(page, found.missing);
+      const physical = this.#tables.walk(page, found.missing);
       if (physical !== MISSING) {
-        const offset = physical < 0 ? physical : reader.offsetOf(physical);
+        const offset = physical < 0 ? physical : this.#reader.offsetOf(physical);
         if (offset < 0) {
           found.hole = holeReason(offset);
           break;
         }
-        const there = Math.min(wanted, Math.max(0, bytes.size - offset - inPage));
+        const there = Math.min(wanted, Math.max(0, fileSize - offset - inPage));
         append(found, offset + inPage, there);
         if (there < wanted) {
           found.hole = "truncated";
@@ -64,44 +144,27 @@ export function pagedMemory(reader: PageReader, tables: PageTables): Memory {
       page = page + 1 === PAGE_NUMBERS ? 0 : page + 1;
     }
     return found;
-  };
+  }
 
-  return {
-    read: (address, length) => {
-      const { ranges, missing, length: there, hole } = locate(address, length, LOOK_AHEAD_PAGES);
-      if (missing.length > 0) bytes.plan([...missing, ...ranges]);
-      return piece(ranges, there, hole === undefined ? undefined : { hole, at: addOffset(address, there) });
-    },
-    plan: (wanted) => {
-      const ranges: ByteRange[] = [];
-      let pages = 0;
-      for (const { address, length } of wanted) {
-        const most = Math.min(length, (PLAN_PAGES - pages) * PAGE_SIZE);
-        if (most <= 0) continue;
-        pages += Math.ceil(most / PAGE_SIZE);
-        const found = locate(address, most, PLAN_PAGES);
-        for (const range of found.missing) ranges.push(range);
-        for (const range of found.ranges) ranges.push(range);
-      }
-      bytes.plan(ranges);
-    },
-  };
-
-  function piece(ranges: readonly ByteRange[], length: number, hole: MemoryPiece["hole"]): MemoryPiece {
-    const [first] = ranges;
-    let content: Uint8Array;
-    if (!first) content = new Uint8Array(0);
-    else if (ranges.length === 1) content = bytes.bytes(first.start, length);
-    else {
-      bytes.plan(ranges);
-      content = new Uint8Array(length);
-      let at = 0;
-      for (const { start, end } of ranges) {
-        content.set(bytes.bytes(start, end - start), at);
-        at += end - start;
+  /** The windows around the first and the last page, as far as they go on in the file. */
+  #addNeighbours(address: VirtualAddress, length: number, ranges: ByteRange[]): void {
+    const first = this.#pageOf(address);
+    const last = this.#pageOf(addOffset(address, length - 1));
+    for (const page of first === last ? [first] : [first, last]) {
+      const offset = this.#fileOffset(page);
+      if (offset < 0) continue;
+      const start = page - (page % WINDOW_PAGES);
+      for (let other = start; other < start + WINDOW_PAGES; other++) {
+        const place = offset + (other - page) * PAGE_SIZE;
+        if (other !== page && this.#fileOffset(other) === place) ranges.push({ start: place, end: place + PAGE_SIZE });
       }
     }
-    return hole ? { bytes: content, hole } : { bytes: content };
+  }
+
+  /** File offset of a virtual page, negative where it has none or its tables are not there yet. */
+  #fileOffset(page: number): number {
+    const physical = this.#tables.walk(page, []);
+    return physical < 0 ? physical : this.#reader.offsetOf(physical);
   }
 }
 
