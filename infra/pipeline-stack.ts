@@ -21,7 +21,12 @@ export class PipelineStack extends Stack {
     new PipelineAlarms(
       this,
       "Alarms",
-      { intake: storage.intake, analyze: analyze.lambda, topic: notices.alarms },
+      {
+        intake: storage.intake,
+        analyze: analyze.lambda,
+        undelivered: notices.undelivered,
+        topic: notices.alarms,
+      },
       settings,
     );
     for (const [name, value] of Object.entries({

@@ -3,6 +3,7 @@ import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
 import * as actions from "aws-cdk-lib/aws-cloudwatch-actions";
 import type * as lambda from "aws-cdk-lib/aws-lambda";
 import type * as sns from "aws-cdk-lib/aws-sns";
+import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { Settings } from "../settings.ts";
 import type { DumpQueue } from "./dump-queue.ts";
@@ -25,11 +26,16 @@ export class PipelineAlarms extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    what: { readonly intake: DumpQueue; readonly analyze: lambda.Function; readonly topic: sns.Topic },
+    what: {
+      readonly intake: DumpQueue;
+      readonly analyze: lambda.Function;
+      readonly undelivered: sqs.Queue;
+      readonly topic: sns.Topic;
+    },
     settings: Settings,
   ) {
     super(scope, id);
-    const { intake, analyze, topic } = what;
+    const { intake, analyze, undelivered, topic } = what;
     const period = Duration.minutes(5);
     const timeoutMs = settings.analyze.timeoutSeconds * 1000;
     const watches: readonly Watch[] = [
@@ -37,6 +43,12 @@ export class PipelineAlarms extends Construct {
         name: "analyze-dlq-not-empty",
         says: "Messages that failed every delivery wait for a person",
         metric: intake.deadLetters.metricApproximateNumberOfMessagesVisible({ period, statistic: "Maximum" }),
+        threshold: 1,
+      },
+      {
+        name: "notices-dlq-not-empty",
+        says: "New buckets could not be announced",
+        metric: undelivered.metricApproximateNumberOfMessagesVisible({ period, statistic: "Maximum" }),
         threshold: 1,
       },
       {

@@ -1,10 +1,11 @@
-import { RemovalPolicy, Stack } from "aws-cdk-lib";
+import { Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
 import * as events from "aws-cdk-lib/aws-events";
 import * as targets from "aws-cdk-lib/aws-events-targets";
 import * as iam from "aws-cdk-lib/aws-iam";
 import * as kms from "aws-cdk-lib/aws-kms";
 import * as sns from "aws-cdk-lib/aws-sns";
 import * as subscriptions from "aws-cdk-lib/aws-sns-subscriptions";
+import * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { EVENT_SOURCE, type EventType } from "../../shared/contracts/events.ts";
 import type { Settings } from "../settings.ts";
@@ -15,6 +16,8 @@ const ANNOUNCED: EventType = "Bucket Created";
 export class Notices extends Construct {
   readonly buckets: sns.Topic;
   readonly alarms: sns.Topic;
+  /** Announcements that the topic did not take within a day. */
+  readonly undelivered: sqs.Queue;
 
   constructor(scope: Construct, id: string, bus: events.EventBus, settings: Settings) {
     super(scope, id);
@@ -48,11 +51,21 @@ export class Notices extends Construct {
     if (settings.alarms.email !== undefined) {
       this.alarms.addSubscription(new subscriptions.EmailSubscription(settings.alarms.email));
     }
+    this.undelivered = new sqs.Queue(this, "Undelivered", {
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    Validations.of(this.undelivered).acknowledge({
+      id: "AwsSolutions-SQS3",
+      reason: "It is a dead-letter queue itself: of the rule that announces buckets.",
+    });
     new events.Rule(this, "BucketCreated", {
       description: "A crash that was not seen before",
       eventBus: bus,
       eventPattern: { source: [EVENT_SOURCE], detailType: [ANNOUNCED] },
-      targets: [new targets.SnsTopic(this.buckets)],
+      // A bucket is announced once in its life: what cannot be handed over must not be dropped.
+      targets: [new targets.SnsTopic(this.buckets, { deadLetterQueue: this.undelivered })],
     });
   }
 }

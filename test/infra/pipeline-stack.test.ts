@@ -18,7 +18,7 @@ describe("pipeline stack", () => {
   it("has these resources", () => {
     expect(countTypes(pipeline)).toMatchInlineSnapshot(`
 {
-  "AWS::CloudWatch::Alarm": 5,
+  "AWS::CloudWatch::Alarm": 6,
   "AWS::Events::Rule": 1,
   "AWS::IAM::Policy": 1,
   "AWS::IAM::Role": 1,
@@ -28,6 +28,8 @@ describe("pipeline stack", () => {
   "AWS::Logs::LogGroup": 1,
   "AWS::SNS::Topic": 2,
   "AWS::SNS::TopicPolicy": 2,
+  "AWS::SQS::Queue": 1,
+  "AWS::SQS::QueuePolicy": 1,
 }
 `);
   });
@@ -105,7 +107,13 @@ describe("pipeline stack", () => {
   it("announces new buckets on an encrypted TLS-only topic", () => {
     pipeline.hasResourceProperties("AWS::Events::Rule", {
       EventPattern: { source: ["stopcode"], "detail-type": ["Bucket Created"] },
-      Targets: [Match.objectLike({ Arn: { Ref: Match.stringLikeRegexp("^NoticesBuckets") } })],
+      Targets: [
+        Match.objectLike({
+          Arn: { Ref: Match.stringLikeRegexp("^NoticesBuckets") },
+          // What the topic does not take for a day waits for a person.
+          DeadLetterConfig: { Arn: { "Fn::GetAtt": [Match.stringLikeRegexp("^NoticesUndelivered"), "Arn"] } },
+        }),
+      ],
     });
     pipeline.allResourcesProperties("AWS::SNS::Topic", { KmsMasterKeyId: Match.anyValue() });
     pipeline.allResourcesProperties("AWS::SNS::TopicPolicy", {
@@ -139,6 +147,7 @@ describe("pipeline stack", () => {
       ]);
       expect(seen.sort()).toEqual([
         ["ApproximateAgeOfOldestMessage", 900, 1],
+        ["ApproximateNumberOfMessagesVisible", 1, 1],
         ["ApproximateNumberOfMessagesVisible", 1, 1],
         ["Duration", 108_000, 1],
         ["Errors", 1, 1],
