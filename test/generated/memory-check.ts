@@ -10,7 +10,7 @@ import { StepRunner } from "../../shared/bytes/step-runner.ts";
 import type { VirtualAddress } from "../../shared/dump/address.ts";
 import { readKernelHeader } from "../../shared/dump/kernel-dump/header.ts";
 import { openKernelSpace } from "../../shared/dump/kernel-dump/memory/kernel-space.ts";
-import { readExact } from "../../shared/dump/memory.ts";
+import { type Memory, readExact } from "../../shared/dump/memory.ts";
 import { Notes } from "../../shared/notes.ts";
 
 /**
@@ -19,11 +19,19 @@ import { Notes } from "../../shared/notes.ts";
  * usage: node test/generated/memory-check.ts --mkdump PATH/mkdump.py [--only TEXT] [--keep]
  */
 
+interface TruthImage {
+  readonly base: string;
+  readonly timestamp: string;
+  readonly size?: string;
+  readonly headers?: string;
+}
+
 interface Truth {
   readonly header: { readonly dtb: string; readonly kdbg: string };
   readonly physical?: { readonly needed_pages_lazy: number; readonly stored_pages: number };
   readonly kdbg?: Readonly<Record<string, string>>;
-  readonly modules: ReadonlyArray<{ base: string; headers?: string }>;
+  readonly modules: readonly TruthImage[];
+  readonly processes?: ReadonlyArray<{ dtb?: string; modules?: readonly TruthImage[] }>;
   readonly stack: ReadonlyArray<{
     ret_slot?: string | null;
     ret?: string | null;
@@ -55,6 +63,8 @@ const X64 = [
   "summary",
 ];
 const X86 = ["full", "summary", "bitmap-full", "bitmap-kernel"];
+/** Types that keep the pages of processes. */
+const USER_TYPES = new Set(["full", "bitmap-full", "active", "live", "kernel-user", "complete"]);
 const sets: string[][] = [
   ...X64.map((type) => ["--scenario", "0xD1", "--type", type]),
   ...X86.map((type) => ["--arch", "x86", "--scenario", "0xD1", "--type", type]),
@@ -114,7 +124,7 @@ for (const options of sets) {
     continue;
   }
   ran += 1;
-  const line = await check(file);
+  const line = await check(file, USER_TYPES.has(options[options.indexOf("--type") + 1] ?? ""));
   // What such damage takes away is gone; everything else must still be right.
   if (name.includes("zero-kdbg")) line.bad = line.bad.filter((text) => text !== "no kdbg");
   if (name.includes("cyclic-page-tables")) line.bad = line.bad.filter((text) => !text.endsWith("is a hole"));
@@ -127,7 +137,7 @@ if (!values.keep) rmSync(folder, { recursive: true });
 console.log(`${ran} dumps, ${failed} with differences`);
 process.exitCode = failed > 0 ? 1 : 0;
 
-async function check(file: string): Promise<{ text: string; bad: string[] }> {
+async function check(file: string, withUser: boolean): Promise<{ text: string; bad: string[] }> {
   const truth = JSON.parse(readFileSync(`${file}.truth.json`, "utf8")) as Truth;
   const bad: string[] = [];
   const opened = await openFile(file);
@@ -142,16 +152,11 @@ async function check(file: string): Promise<{ text: string; bad: string[] }> {
   checkDebuggerData(truth, space.kdbgBytes, bad);
   if (space.kernelBase !== BigInt(truth.modules[0]?.base ?? 0))
     bad.push(`kernelBase ${space.kernelBase?.toString(16)}`);
-  let there = 0;
-  for (const module of truth.modules) {
-    const base = BigInt(module.base) as VirtualAddress;
-    const page = await runner.run(() => readExact(space.memory, base, 0x400));
-    const inDump = module.headers === undefined ? page !== undefined : module.headers === "present";
-    if ((page !== undefined) !== inDump)
-      bad.push(`header page of ${module.base}: ${page ? "read" : "hole"}, truth ${module.headers}`);
-    if (!page) continue;
-    there += 1;
-    if (page[0] !== 0x4d || page[1] !== 0x5a) bad.push(`no MZ at ${module.base}`);
+  const there = await checkImages(space.memory, runner, truth.modules, bad);
+  let userImages = 0;
+  for (const { dtb, modules = [] } of truth.processes ?? []) {
+    if (!dtb || !withUser) continue;
+    userImages += await checkImages(space.user(BigInt(dtb)), runner, modules, bad);
   }
   let slots = 0;
   for (const frame of truth.stack) {
@@ -174,9 +179,32 @@ async function check(file: string): Promise<{ text: string; bad: string[] }> {
   await opened.close();
   const codes = notes.list().map((note) => `${note.code}@${note.where}: ${note.detail}`);
   return {
-    text: `${space.paging} kdbg ${space.kdbgSource ?? "none"}, ${there} image headers, ${slots} stack slots; opened with ${cost.bytes} bytes, ${cost.requests} requests, ${cost.rounds} rounds; in all ${source.counts.bytes}/${source.counts.requests}${codes.length > 0 ? `\n     notes: ${codes.join("; ")}` : ""}`,
+    text: `${space.paging} kdbg ${space.kdbgSource ?? "none"}, ${there} image headers, ${userImages} of processes, ${slots} stack slots; opened with ${cost.bytes} bytes, ${cost.requests} requests, ${cost.rounds} rounds; in all ${source.counts.bytes}/${source.counts.requests}${codes.length > 0 ? `\n     notes: ${codes.join("; ")}` : ""}`,
     bad,
   };
+}
+
+/** Headers of images: there where the truth has them, with its time stamp and size. Gives how many were there. */
+async function checkImages(memory: Memory, runner: StepRunner, images: readonly TruthImage[], bad: string[]) {
+  let there = 0;
+  for (const image of images) {
+    const base = BigInt(image.base) as VirtualAddress;
+    const page = await runner.run(() => readExact(memory, base, 0x400));
+    const inDump = image.headers === undefined ? page !== undefined : image.headers === "present";
+    if ((page !== undefined) !== inDump)
+      bad.push(`header page of ${image.base}: ${page ? "read" : "hole"}, truth ${image.headers}`);
+    if (!page) continue;
+    there += 1;
+    const view = new DataView(page.buffer, page.byteOffset, page.length);
+    const nt = view.getUint32(0x3c, true);
+    const [stamp, size] = nt <= 0x3a0 ? [view.getUint32(nt + 8, true), view.getUint32(nt + 0x50, true)] : [];
+    if (view.getUint16(0, true) !== 0x5a4d) bad.push(`no MZ at ${image.base}`);
+    else if (stamp !== Number(image.timestamp))
+      bad.push(`time stamp at ${image.base}: ${stamp}, truth ${Number(image.timestamp)}`);
+    else if (image.size !== undefined && size !== Number(image.size))
+      bad.push(`size at ${image.base}: ${size}, truth ${Number(image.size)}`);
+  }
+  return there;
 }
 
 /** Every KDBG field of the truth against the block's bytes; the generator's own table says where each one is. */
