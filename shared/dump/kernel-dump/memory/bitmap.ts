@@ -2,15 +2,18 @@ import type { FetchedBytes } from "../../../bytes/block-cache.ts";
 import { FormatError } from "../../../bytes/errors.ts";
 import { dataView } from "../../../bytes/layout.ts";
 import type { Notes } from "../../../notes.ts";
-import { BITMAP_DUMP, DUMP_SIGNATURE, SUMMARY_DUMP, VALID_DUMP32 } from "../format.ts";
+import { BITMAP_DUMP, SUMMARY_DUMP, VALID_DUMP32 } from "../format.ts";
 import type { KernelHeader } from "../header.ts";
 import { countText, PAGE_SIZE, placeInFile } from "./page-runs.ts";
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const WHERE = "pages/bitmap";
-/** `SDMP` and `FDMP`. */
-const SDMP = 0x504d4453;
-const FDMP = 0x504d4446;
+/** Signature `SDMP`: a bitmap of the kernel's pages. */
+export const SDMP = 0x504d4453;
+/** Signature `FDMP`: a bitmap of all pages. */
+export const FDMP = 0x504d4446;
+/** DumpType 2 has the narrow form. */
+const SUMMARY_TYPE = 2;
 /** Bits per entry of the rank index: 2 MiB of bitmap (64 GiB of memory) take 128 KiB of index. */
 const CHUNK_BITS = 512;
 const CHUNK_BYTES = CHUNK_BITS / 8;
@@ -80,19 +83,37 @@ function bitmapPlace(bytes: FetchedBytes, header: KernelHeader): BitmapPlace {
     throw new FormatError("format.bad-signature", "no bitmap stands behind the header", { offset: header.size });
   }
   const narrow = SUMMARY_DUMP.from(head);
-  const narrowStart = header.size + (header.pointerSize === 8 ? 0x28 : 0x20);
-  // Where the narrow form has the offset of the first page, the wide one has nothing or fill.
-  const isNarrow = narrow.HeaderSize > narrowStart && narrow.HeaderSize !== DUMP_SIGNATURE;
-  if (isNarrow) {
-    return { start: narrowStart, bits: narrow.BitmapSize, stored: narrow.Pages, firstPage: narrow.HeaderSize };
-  }
-  const start = header.size + BITMAP_DUMP.size;
-  if (!(wide.FirstPage > start) || !Number.isSafeInteger(wide.FirstPage)) {
-    throw new FormatError("format.bad-value", "the bitmap's header does not say where the pages start", {
-      offset: header.size + BITMAP_DUMP.offsetOf("FirstPage"),
-    });
-  }
-  return { start, bits: wide.Pages, stored: wide.TotalPresentPages, firstPage: wide.FirstPage };
+  const places: BitmapPlace[] = [
+    {
+      start: header.size + BITMAP_DUMP.size,
+      bits: wide.Pages,
+      stored: wide.TotalPresentPages,
+      firstPage: wide.FirstPage,
+    },
+    {
+      start: header.size + (header.pointerSize === 8 ? 0x28 : 0x20),
+      bits: narrow.BitmapSize,
+      stored: narrow.Pages,
+      firstPage: narrow.HeaderSize,
+    },
+  ];
+  if (header.record.DumpType === SUMMARY_TYPE) places.reverse();
+  // What one form has where the other has the offset of the first page is nothing, fill, or a pointer.
+  const place = places.find(fits) ?? places.find(hasFirstPage);
+  if (place) return place;
+  throw new FormatError("format.bad-value", "the bitmap's header does not say where the pages start", {
+    offset: header.size + BITMAP_DUMP.offsetOf("FirstPage"),
+  });
+}
+
+function hasFirstPage({ start, firstPage }: BitmapPlace): boolean {
+  return firstPage > start && firstPage % PAGE_SIZE === 0;
+}
+
+/** Whether a bitmap of that size stands before the first page. */
+function fits(place: BitmapPlace): boolean {
+  const { start, bits, firstPage } = place;
+  return hasFirstPage(place) && bits > 0 && start + bits / 8 <= firstPage;
 }
 
 /** Set bits before each chunk, and in all; bits of the last byte behind `bits` do not count. */

@@ -8,8 +8,8 @@ import { isPlausibleRun, memoryOfRuns, overlaps, PAGE_SIZE, type PageRun } from 
 import type { PhysicalMemory } from "./physical-memory.ts";
 
 const WHERE = "pages/ranges";
-/** `RDMP`. */
-const RDMP = 0x504d4452;
+/** Signature `RDMP`, behind a marker of four bytes. */
+export const RDMP = 0x504d4452;
 /** Bytes of a range: number of its first page, then of pages. */
 const RANGE_BYTES = 16;
 /** Most ranges that are read: 4 MiB of list; a list twice the pages of memory's fragments is damage. */

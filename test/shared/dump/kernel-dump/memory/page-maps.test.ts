@@ -122,6 +122,36 @@ describe("a page's place", () => {
   });
 });
 
+describe("the form of the table", () => {
+  it.each<[string, number, (type: number) => Uint8Array]>([
+    ["a bitmap", 1, (type) => synthBitmapDump(header(type), "SDMP", numbered([1, 2, 9]), 300)],
+    ["a bitmap", 8, (type) => synthBitmapDump(header(type), "FDMP", numbered([1, 2, 9]), 300)],
+    ["ranges", 6, (type) => synthRangeDump(header(type), [{ basePage: 9, pageCount: 1 }], numbered([9]))],
+  ])("is what stands behind the header: %s under type %d", async (_, type, make) => {
+    const dump = make(type);
+    const { physical, codes } = await open(dump);
+    expect([contentOf(dump, physical, 9), codes]).toEqual([9, ["format.bad-value"]]);
+  });
+
+  it("is wide where the bytes between its fields hold anything", async () => {
+    const dump = synthBitmapDump(header(6), "SDMP", numbered([1, 2, 9]), 300);
+    for (const junk of [0x45474150, 0xffffffff, 0x3001, 0x12345678]) {
+      for (let at = 0x200c; at < 0x2020; at += 4) new DataView(dump.buffer).setUint32(at, junk, true);
+      const { physical, codes } = await open(dump);
+      expect([contentOf(dump, physical, 9), codes]).toEqual([9, []]);
+    }
+  });
+
+  it("is narrow under type 2 wherever its pointer leads", async () => {
+    const dump = synthSummaryDump(header(2), numbered([1, 2, 9]), 300);
+    for (const pointer of [0n, 0x3000n, 0x1_0000_0000n]) {
+      new DataView(dump.buffer).setBigUint64(0x2020, pointer, true);
+      const { physical } = await open(dump);
+      expect(contentOf(dump, physical, 9)).toBe(9);
+    }
+  });
+});
+
 describe("tables of pages that lie", () => {
   const patched = (bytes: Uint8Array, ...values: [number, bigint][]): Uint8Array => {
     const out = bytes.slice();
