@@ -11,7 +11,11 @@ import {
   readExceptionRecord,
 } from "../../dump/kernel-dump/trap-frame/exception-record.ts";
 import { findTrapFrames } from "../../dump/kernel-dump/trap-frame/find-trap-frames.ts";
-import { trapFrameBelow, trapFrameRanges } from "../../dump/kernel-dump/trap-frame/trap-frame.ts";
+import {
+  EXCEPTION_RECORD_BELOW,
+  trapFrameBelow,
+  trapFrameRanges,
+} from "../../dump/kernel-dump/trap-frame/trap-frame.ts";
 import type { ContextHint, HintKey } from "../words/context-hint.ts";
 import type { Access, FaultSearch } from "./stop-facts.ts";
 import type { StopScene } from "./stop-scene.ts";
@@ -135,13 +139,17 @@ function stackRange(scene: StopScene): { address: VirtualAddress; length: number
 
 /** Looks for the fault on the stack when no argument led to it. */
 export function searchFault(scene: StopScene, hints: readonly ContextHint[], search: FaultSearch): void {
-  if (search === "none" || (scene.context && scene.trapFrame !== undefined)) return;
+  const raised = hints.some(({ key }) => key === "EXC");
+  const isDone = (): boolean =>
+    scene.context !== undefined && scene.trapFrame !== undefined && (!raised || scene.exception !== undefined);
+  if (search === "none" || isDone()) return;
   const ip = hints.find(({ key }) => key === "IP");
   const wanted = ip ? scene.arg(ip.argument) : scene.context?.pc;
   const own = scene.thread?.context;
   const standsThere = own !== undefined && wanted !== undefined && own.pc === wanted;
   frameBelow(scene, scene.context ?? (standsThere ? own : undefined));
-  if (scene.context && scene.trapFrame !== undefined) return;
+  if (raised) recordBelow(scene, wanted);
+  if (isDone()) return;
   const range = stackRange(scene);
   const bytes = range && scene.readUpTo(range.address, range.length);
   if (range && bytes) {
@@ -166,6 +174,14 @@ function frameBelow(scene: StopScene, context: CpuContext | undefined): void {
   if (frame?.context.pc !== context.pc || frame.context.sp !== context.sp) return;
   // The context is whole, the frame's registers are not.
   scene.setEntryFrame(frame);
+}
+
+/** The record that the dispatcher of exceptions makes, at its usual place below the trap frame. */
+function recordBelow(scene: StopScene, wanted: VirtualAddress | undefined): void {
+  if (scene.dump.cpu !== "amd64" || scene.trapFrame === undefined || scene.exception) return;
+  const at = addOffset(scene.trapFrame, -EXCEPTION_RECORD_BELOW);
+  const record = readExceptionRecord(scene.dump.memory, at, scene.pointerSize);
+  if (record && record.address === wanted) scene.setException(record);
 }
 
 /** CONTEXT and EXCEPTION_RECORD of the very instruction that the arguments name: dispatchers keep them on the stack. */

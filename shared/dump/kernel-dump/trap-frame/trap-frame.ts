@@ -92,8 +92,8 @@ export function readTrapFrame(
 /** Where a dispatcher of bug checks (0x138 bytes) or of exceptions (0x1D8 bytes) called by the handler has its frame. */
 const BUGCHECK_DISPATCH = 0x140;
 const EXCEPTION_DISPATCH = 0x1e0;
-/** The dispatcher of exceptions keeps its EXCEPTION_RECORD so far below the trap frame. */
-const RECORD_BELOW = 0xa8;
+/** The x64 dispatcher of exceptions keeps its EXCEPTION_RECORD so far below the trap frame (seen in a real dump). */
+export const EXCEPTION_RECORD_BELOW = 0xa8;
 
 /**
  * Adds what a KEXCEPTION_FRAME saved: R12 to R15, RBX, RSI, RDI stand in no trap frame. Something must say
@@ -114,6 +114,6 @@ function withNonvolatile(memory: Memory, frame: TrapFrame, stopSp: VirtualAddres
 }
 
 function recordAddress(memory: Memory, frame: TrapFrame): VirtualAddress | undefined {
-  const at = addOffset(frame.address, EXCEPTION_RECORD64.offsetOf("ExceptionAddress") - RECORD_BELOW);
+  const at = addOffset(frame.address, EXCEPTION_RECORD64.offsetOf("ExceptionAddress") - EXCEPTION_RECORD_BELOW);
   return readPointer(memory, at, 8);
 }

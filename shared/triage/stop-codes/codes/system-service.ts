@@ -63,6 +63,7 @@ export const THREADS: StopDecoder = {
   codes: [0xb8, 0x1a2, 0x157, 0x162, 0x13c, 0x192, 0xe9],
   decode: (scene) => {
     scene.addressField("FAULTING_THREAD", scene.arg(1));
+    scene.bucket({ class: `0x${scene.code.toString(16).toUpperCase()}` });
     if (scene.code === 0x192) scene.setIrql(scene.arg(3));
     if (scene.code === 0x162 || scene.code === 0x192) scene.addressField("LOCK_ADDRESS", scene.arg(2));
   },

@@ -9,8 +9,8 @@ export const DPC_WATCHDOG: StopDecoder = {
   codes: [0x133],
   fault: "newest-trap",
   decode: (scene) => {
-    // Cumulative time (1) is counted in DPCs, and so is that of one DPC (0); WinDbg tells ISRs by the stack.
-    scene.bucket({ class: "0x133_DPC" });
+    // WinDbg names cumulative time ISR, whoever spent it.
+    scene.bucket({ class: scene.arg(1) === 1n ? "0x133_ISR" : "0x133_DPC" });
     scene.field("DPC_WATCHDOG", scene.arg(1) === 0n ? "a single DPC or ISR" : "cumulative time at raised IRQL");
   },
 };
