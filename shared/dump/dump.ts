@@ -73,8 +73,8 @@ export interface DumpThread {
   readonly id: number;
   readonly name?: string;
   readonly teb?: VirtualAddress;
-  /** GetLastError of a Windows thread, in words, when the dump has its TEB. */
-  readonly lastError?: string;
+  /** GetLastError of a Windows thread, when the dump has its TEB. */
+  readonly lastError?: number;
   /** Memory of the stack as the dump has it. */
   readonly stack?: { readonly start: VirtualAddress; readonly size: number };
   readonly context?: CpuContext;

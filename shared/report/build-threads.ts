@@ -2,6 +2,7 @@ import { distance, hexAddress, type VirtualAddress } from "../dump/address.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
 import type { Dump, DumpThread } from "../dump/dump.ts";
 import { baseName, moduleAt, unloadedModuleAt } from "../triage/module-at.ts";
+import type { Words } from "../triage/words/words.ts";
 import type { CrashReport, ReportFrame, ReportThread } from "./crash-report.ts";
 
 /**
@@ -15,24 +16,24 @@ export function contextOf(dump: Dump, thread: DumpThread, index: number): CpuCon
 }
 
 /** A thread with the frames that are known: the one of its registers. */
-export function threadPart(dump: Dump, thread: DumpThread, index: number): ReportThread {
+export function threadPart(dump: Dump, words: Words, thread: DumpThread, index: number): ReportThread {
   const context = contextOf(dump, thread, index);
   const frames = context ? [framePart(dump, context.pc)] : [];
   return {
     thread_id: thread.id,
     thread_name: thread.name ?? null,
     frame_count: frames.length,
-    last_error_value: thread.lastError ?? null,
+    last_error_value: thread.lastError === undefined ? null : errorName(words, thread.lastError),
     frames,
   };
 }
 
 /** The crashing thread once more, as rust-minidump has it: with its index and the registers of frame 0. */
-export function crashingThreadPart(dump: Dump): CrashReport["crashing_thread"] {
+export function crashingThreadPart(dump: Dump, words: Words): CrashReport["crashing_thread"] {
   const index = dump.crashingThread;
   const thread = index === undefined ? undefined : dump.threads[index];
   if (index === undefined || !thread) return null;
-  const part = threadPart(dump, thread, index);
+  const part = threadPart(dump, words, thread, index);
   const context = contextOf(dump, thread, index);
   const [first, ...rest] = part.frames;
   const frames = first && context ? [{ ...first, registers: registersPart(dump, context) }, ...rest] : part.frames;
@@ -65,4 +66,9 @@ function registersPart(dump: Dump, context: CpuContext): Record<string, string> 
   return Object.fromEntries(
     Object.entries(context.registers).map(([name, value]) => [name, hexAddress(value, dump.pointerSize)]),
   );
+}
+
+/** A Win32 error or, as kernels put those there too, an NTSTATUS; else the number. */
+function errorName(words: Words, code: number): string {
+  return words.winError(code)?.name ?? words.ntstatus(code)?.name ?? `0x${code.toString(16).padStart(8, "0")}`;
 }

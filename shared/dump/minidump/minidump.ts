@@ -6,6 +6,7 @@ import { pointerSizeOf, type VirtualAddress } from "../address.ts";
 import type { Dump, DumpProcess, DumpSystem, DumpThread } from "../dump.ts";
 import { type MemorySegment, segmentMemory } from "../memory.ts";
 import { type MinidumpDirectory, readDirectory } from "./directory.ts";
+import { readLastErrors } from "./last-error.ts";
 import { toException } from "./streams/exception.ts";
 import { stackSegments } from "./streams/memory-list.ts";
 import { codeViewRange, readModule } from "./streams/module-list.ts";
@@ -65,6 +66,9 @@ function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: M
   const names = nameThreads(streams.threadNames, reader);
   const crashing = crashingThread(streams);
   const exception = streams.exception;
+  const memory = segmentMemory(bytes, segments);
+  const tebs = streams.threads.map(({ Teb }) => (Teb === 0n ? undefined : Teb));
+  const lastErrors = os === "Windows NT" ? readLastErrors(memory, cpu, tebs) : [];
   return {
     format: "MDMP",
     kind: "minidump",
@@ -79,7 +83,8 @@ function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: M
     process: processOf(streams),
     modules: streams.modules.map((raw) => readModule(bytes, raw, os, reader, notes)),
     unloadedModules: streams.unloadedModules.map((raw) => readUnloadedModule(raw, reader)),
-    threads: streams.threads.map((raw): DumpThread => {
+    threads: streams.threads.map((raw, index): DumpThread => {
+      const lastError = lastErrors[index];
       const name = names.get(raw.ThreadId);
       const context = readContextAt(bytes, raw.ThreadContext, cpu, notes, "ThreadListStream");
       const stack = stackOf(raw, runAt, bytes.size);
@@ -87,6 +92,7 @@ function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: M
         id: raw.ThreadId,
         ...(name === undefined ? {} : { name }),
         ...(raw.Teb === 0n ? {} : { teb: raw.Teb }),
+        ...(lastError === undefined ? {} : { lastError }),
         ...(stack ? { stack } : {}),
         ...(context ? { context } : {}),
       };
@@ -102,7 +108,7 @@ function buildDump(bytes: FetchedBytes, directory: MinidumpDirectory, streams: M
         }
       : {}),
     extras: streams.extras,
-    memory: segmentMemory(bytes, segments),
+    memory,
   };
 }
 
