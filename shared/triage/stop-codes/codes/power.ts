@@ -13,6 +13,7 @@ export const POWER_STATE_FAILURE: StopDecoder = {
   decode: (scene) => {
     const kind = scene.arg32(1);
     scene.bucket({ class: `0x9F_${kind.toString(16)}` });
+    scene.field("DRVPOWERSTATE_SUBCODE", kind.toString(16));
     if (kind === 3) blockedIrp(scene);
     else if (kind === 4) {
       scene.addressField("FAULTING_THREAD", scene.arg(3));
@@ -36,8 +37,10 @@ function blockedIrp(scene: StopScene): void {
     { address: scene.arg(4), length: 0x200 },
     { address: device, length: 0x150 },
   ]);
-  const holder = blameIrpOwner(scene, scene.arg(4));
   const bus = driverOfDevice(scene, device);
+  // WinDbg's DRIVER_OBJECT is that of the physical device; the culprit is another.
+  scene.addressField("DRIVER_OBJECT", bus?.object);
+  const holder = blameIrpOwner(scene, scene.arg(4));
   const node = deviceNode(scene, device);
   scene.addressField("DEVICE_OBJECT", device);
   scene.addressField("DEVICE_NODE", node);

@@ -5,10 +5,14 @@ import type { StopScene } from "../stop-scene.ts";
 
 /** Driver Verifier: the arguments behind the sub-code are code, IRPs, pool or text; which, memory tells. */
 
+/** What the table says of an argument that leads to nobody: a text, a state of the verifier itself. */
+const NOT_CODE = /\bstring\b|rule state|supplemental states/i;
+
 function codeOrIrp(scene: StopScene): void {
+  const row = scene.words.subCode(scene.code, scene.arg(1));
   for (const number of [2, 3, 4] as const) {
     const value = scene.arg(number);
-    if (!scene.isKernelAddress(value)) continue;
+    if (!scene.isKernelAddress(value) || NOT_CODE.test(row?.[`p${number}`] ?? "")) continue;
     if (scene.isCode(value)) {
       const what = `argument ${number} is code`;
       const inKernel = scene.module(value)?.base === scene.dump.kernel?.base;
@@ -24,11 +28,21 @@ export const DRIVER_VERIFIER: StopDecoder = {
   codes: [0xc4, 0xe6],
   decode: (scene) => {
     const kind = scene.arg32(1);
-    scene.bucket({ class: `0x${scene.code.toString(16)}_${kind.toString(16)}`, qualifier: "VRF" });
+    const rule = ruleName(scene);
+    const named = rule === undefined ? kind.toString(16) : `${rule}_XDV`;
+    scene.bucket({ class: `0x${scene.code.toString(16)}_${named}`, qualifier: "VRF" });
+    scene.field("VIOLATED_RULE", rule);
+    if (rule !== undefined) scene.field("VIOLATED_CONDITION", textAt(scene, scene.arg(2)));
     if (scene.code === 0xc4 && UNLOAD_KINDS.has(kind)) namedDriver(scene);
     codeOrIrp(scene);
   },
 };
+
+/** Name of a rule of DDI compliance checking, as the table's row has it. */
+function ruleName(scene: StopScene): string | undefined {
+  const meaning = scene.words.subCode(scene.code, scene.arg(1))?.meaning ?? "";
+  return /DDI compliance rule (\w+)/.exec(meaning)?.[1];
+}
 
 /** Sub-codes about drivers that unload with pool or locks left: argument 2 is the driver's name. */
 const UNLOAD_KINDS: ReadonlySet<number> = new Set([0x62]);

@@ -16,7 +16,8 @@ describe("power and requests", () => {
     expect(facts.analysis).toMatchObject({
       IRP_ADDRESS: "ffffb00000020000",
       DEVICE_OBJECT: "ffffb00000010000",
-      DRIVER_OBJECT: "ffffb00000013000",
+      DRIVER_OBJECT: "ffffb00000003000",
+      DRVPOWERSTATE_SUBCODE: "3",
     });
   });
 
@@ -30,6 +31,32 @@ describe("power and requests", () => {
     const memory = world().number(fdo + 0x18n, pdo);
     const facts = await decode(0x9f, [3, pdo, 0, request], { memory });
     expect(facts.blame.filter(({ rule }) => rule === "device-stack")).toHaveLength(2);
+  });
+
+  it("reads the objects of 32-bit systems", async () => {
+    const [dev, driver, packet] = [0x85000000n, 0x85001000n, 0x85002000n];
+    const memory = new FakeMemory()
+      .zero(dev, 0xb8)
+      .number(dev, 3, 2)
+      .number(dev + 8n, driver, 4);
+    memory
+      .zero(driver, 0xa8)
+      .number(driver, 4, 2)
+      .number(driver + 0xcn, 0x90000000, 4);
+    memory
+      .number(driver + 0x1cn, 28, 2)
+      .number(driver + 0x1en, 30, 2)
+      .number(driver + 0x20n, driver + 0x200n, 4);
+    for (const [index, char] of [..."\\Driver\\wrong1"].entries())
+      memory.number(driver + 0x200n + BigInt(2 * index), char.charCodeAt(0), 2);
+    memory
+      .zero(packet, 0x70 + 2 * 0x24)
+      .number(packet, 6, 2)
+      .number(packet + 0x22n, 2, 1);
+    memory.number(packet + 0x60n, packet + 0x70n, 4).number(packet + 0x84n, dev, 4);
+    const facts = await decode(0x44, [packet, 0, 0, 0], { memory, cpu: "x86" });
+    expect(facts.blame[0]).toMatchObject({ image: "wrong1.sys", rule: "irp-owner" });
+    expect(facts.analysis["DEVICE_OBJECT"]).toBe("85000000");
   });
 
   it("names a driver that is in no module list by its object", async () => {
@@ -161,6 +188,14 @@ describe("arguments that name somebody", () => {
     expect((await decode(0xc9, [0x224, 0, POOL, 0], { memory })).blame[0]?.rule).toBe("irp-owner");
     const named = new FakeMemory().unicode(POOL, POOL + 0x100n, "leaky");
     expect((await decode(0xc4, [0x62, POOL, 0, 1], { memory: named })).blame[0]?.image).toBe("leaky.sys");
+  });
+
+  it("0xC4: the rule, not the text that describes it", async () => {
+    const memory = new FakeMemory().text(NT + 0x50n, "Irql is too high").zero(NT + 0x61n, 0x200);
+    const facts = await decode(0xc4, [0x20005, NT + 0x50n, 0, 0], { memory });
+    expect(facts.bucketParts).toEqual({ class: "0xc4_IrqlExApcLte1_XDV", qualifier: "VRF" });
+    expect(facts.analysis).toMatchObject({ VIOLATED_RULE: "IrqlExApcLte1", VIOLATED_CONDITION: "Irql is too high" });
+    expect(facts.blame).toEqual([]);
   });
 
   it.each([0xe1, 0x39, 0x1d6])("%i: the worker routine", async (code) => {
