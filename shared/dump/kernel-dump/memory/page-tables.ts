@@ -60,6 +60,12 @@ const TRANSITION = 0x800;
  */
 const COMMON_SWIZZLE_HIGH = 0x2000;
 
+/**
+ * Guard bits lie above 2^38 of address (a processor has 39 bits or more): page numbers below are never taken for
+ * swizzled, whatever pages the dump has.
+ */
+const SWIZZLE_FROM = 2 ** 26;
+
 /** Pages that one entry spans by its level, 512 entries a table. */
 const SPAN = [1, 2 ** 9, 2 ** 18, 2 ** 27, 2 ** 36] as const;
 const PAGE_NUMBERS_64 = 2 ** 52;
@@ -142,7 +148,7 @@ class WideTables implements PageTables {
     this.#rootOffset = pae ? base & 0xfe0 : 0;
     this.#top = pae ? 2 : mode === "x64-la57" ? 4 : 3;
     this.#largest = pae ? 1 : 2;
-    this.#pageSpan = 2 ** Math.ceil(Math.log2(Math.max(1, reader.pageLimit)));
+    this.#pageSpan = Math.max(SWIZZLE_FROM, 2 ** Math.ceil(Math.log2(Math.max(1, reader.pageLimit))));
   }
 
   walk(page: number, missing: ByteRange[]): WalkResult {

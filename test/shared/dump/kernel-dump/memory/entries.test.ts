@@ -90,6 +90,13 @@ describe("entries that are not valid", () => {
     }
   });
 
+  it("leaves a plain page number alone that is merely not in the dump", () => {
+    const tables = new SynthTables("x64");
+    const page = tables.addPage();
+    tables.setEntry(KERNEL, 0, (BigInt(page + 0x100000) << 12n) | 0x860n);
+    expect(walk(tables, KERNEL)).toBe(page + 0x100000);
+  });
+
   it("follows a swizzled prototype entry where the plain one leads nowhere", () => {
     const tables = new SynthTables("x64");
     const pool = 0xffff_e000_2100_0000n;

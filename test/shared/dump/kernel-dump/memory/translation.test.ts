@@ -189,7 +189,7 @@ describe.each(MODES)("page tables: %s", (mode) => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
