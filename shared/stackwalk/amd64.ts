@@ -1,0 +1,50 @@
+import { callerAmd64 } from "./amd64-registers.ts";
+import { keptAmd64, returnAmd64, unwindAmd64 } from "./amd64-unwind.ts";
+import type { CpuWalker } from "./cpu-walker.ts";
+import type { StackFrame, Unwound } from "./frame.ts";
+import { scanForCaller } from "./scan.ts";
+import { followsCall, type WalkScene } from "./walk-scene.ts";
+
+/** Addresses between the halves that the CPU can form. */
+const LOW_END = 0x8000_0000_0000n;
+const HIGH_START = 0xffff_8000_0000_0000n;
+/** Largest frame that a chain of frame pointers is believed to jump over. */
+const MAX_FRAME = 0x10_0000n;
+
+function framePointer(scene: WalkScene, frame: StackFrame): Unwound {
+  const rbp = frame.registers["rbp"];
+  // Windows compilers use RBP as they like.
+  if (rbp === undefined || scene.os === "Windows NT") return undefined;
+  if (rbp < frame.sp || rbp - frame.sp > MAX_FRAME || (rbp & 7n) !== 0n) return undefined;
+  const saved = scene.stack.pointer(rbp);
+  const ip = scene.stack.pointer(rbp + 8n);
+  if (saved === undefined || ip === undefined) return undefined;
+  if (ip === 0n) return "end";
+  const module = scene.modules.find(ip - 1n);
+  if (!module || followsCall(scene, module, ip) === false) return undefined;
+  if (saved !== 0n && saved <= rbp) return undefined;
+  return callerAmd64("frame_pointer", ip, rbp + 16n, { rbp: saved });
+}
+
+/** x64, of Windows and of others. */
+export const AMD64: CpuWalker = {
+  ip: "rip",
+  sp: "rsp",
+  callBytes: 1n,
+  isAddress: (value) => value < LOW_END || value >= HIGH_START,
+  byUnwindData: unwindAmd64,
+  /** A call to nowhere: its return address is on top of the stack. */
+  undoCall: (scene, frame) => returnAmd64(scene, frame.sp, keptAmd64(scene, frame.registers)),
+  byFramePointer: framePointer,
+  byScan: (scene, frame) =>
+    scanForCaller(scene, frame, (ip, slot) => callerAmd64("scan", ip, slot + 8n, pushedFrame(scene, frame, slot))),
+};
+
+/** RBP behind a scan: what stands below the return address where that looks like a saved frame pointer. */
+function pushedFrame(scene: WalkScene, frame: StackFrame, slot: bigint): Record<string, bigint | undefined> {
+  const rbp = frame.registers["rbp"];
+  if (rbp === undefined) return {};
+  const saved = rbp === slot - 8n ? scene.stack.pointer(slot - 8n) : undefined;
+  if (saved !== undefined && saved > slot && saved - slot <= 0x2_0000n) return { rbp: saved };
+  return rbp >= slot + 8n ? { rbp } : {};
+}

@@ -1,0 +1,128 @@
+import type { DumpModule } from "../dump/dump.ts";
+import type { ImageBytes } from "../image/image-bytes.ts";
+import { findPdata, type PdataEntry } from "../image/pdata.ts";
+import { type DataDirectory, type PeHeaders, readPeHeaders } from "../image/pe.ts";
+import { directFunction, type RuntimeFunction, readUnwindInfo, type UnwindInfo } from "../image/unwind-amd64.ts";
+import type { ModuleSymbols, SymbolProvider } from "./symbol-provider.ts";
+
+/** IMAGE_SCN_MEM_EXECUTE. */
+const EXECUTABLE = 0x2000_0000;
+
+/** A module with what walks read of it: opened on first use, kept for all threads. */
+export class WalkedModule {
+  readonly module: DumpModule;
+  readonly base: bigint;
+  readonly size: bigint;
+  readonly #provider: SymbolProvider;
+  #symbols: ModuleSymbols | undefined | null = null;
+  #image: ImageBytes | undefined | null = null;
+  #headers: PeHeaders | undefined | null = null;
+  readonly #functions = new Map<number, RuntimeFunction | "none" | "hole">();
+  readonly #infos = new Map<number, UnwindInfo | "hole" | "unsupported">();
+
+  constructor(module: DumpModule, provider: SymbolProvider) {
+    this.module = module;
+    this.base = module.base;
+    this.size = BigInt(module.size);
+    this.#provider = provider;
+  }
+
+  get symbols(): ModuleSymbols | undefined {
+    if (this.#symbols === null) this.#symbols = this.#provider.forModule(this.module);
+    return this.#symbols;
+  }
+
+  get image(): ImageBytes | undefined {
+    if (this.#image === null) this.#image = this.#provider.image(this.module);
+    return this.#image;
+  }
+
+  /** Headers of the image; undefined where it has none that can be read. */
+  get headers(): PeHeaders | undefined {
+    if (this.#headers === null) this.#headers = this.image && readPeHeaders(this.image);
+    return this.#headers;
+  }
+
+  /** Its table of functions with unwind data. */
+  get pdata(): DataDirectory | undefined {
+    return this.headers?.directory("exceptions");
+  }
+
+  /** False where the image says that no code lies at the address; undefined where it does not say. */
+  isExecutable(rva: number): boolean | undefined {
+    const headers = this.headers;
+    if (!headers || headers.sections.length === 0) return undefined;
+    const section = headers.sections.find((one) => rva >= one.rva && rva - one.rva < one.size);
+    return section !== undefined && (section.characteristics & EXECUTABLE) !== 0;
+  }
+
+  /** x64: the record of the function at an address; undefined where the image has no table that can be read. */
+  runtimeFunction(rva: number): RuntimeFunction | "none" | "hole" | undefined {
+    const known = this.#functions.get(rva);
+    if (known !== undefined) return known;
+    const { image, pdata } = this;
+    if (!image || !pdata) return undefined;
+    const entry = findPdata(image, pdata, 12, this.module.size, rva);
+    const answer = typeof entry === "string" ? entry : functionOf(image, entry, rva);
+    this.#functions.set(rva, answer);
+    return answer;
+  }
+
+  /** ARM and ARM64: the record that starts last before an address. */
+  packedFunction(rva: number): PdataEntry | "none" | "hole" | undefined {
+    const { image, pdata } = this;
+    return image && pdata && findPdata(image, pdata, 8, this.module.size, rva);
+  }
+
+  /** x64: the unwind information at an address. */
+  unwindInfo(rva: number): UnwindInfo | "hole" | "unsupported" {
+    let info = this.#infos.get(rva);
+    if (info === undefined) {
+      info = this.image ? readUnwindInfo(this.image, rva) : "hole";
+      this.#infos.set(rva, info);
+    }
+    return info;
+  }
+}
+
+/** The record as it counts for an address: past a function's end there is none. */
+function functionOf(image: ImageBytes, entry: PdataEntry, rva: number): RuntimeFunction | "none" | "hole" {
+  const { begin, words } = entry;
+  const [end, unwind] = words;
+  return rva >= end ? "none" : directFunction(image, { begin, end, unwind });
+}
+
+/** The modules of a dump by address. */
+export class ModuleMap {
+  readonly #modules: readonly WalkedModule[];
+  #last: WalkedModule | undefined;
+  /** One above the highest address of any module. */
+  readonly end: bigint = 0n;
+
+  constructor(modules: readonly DumpModule[], provider: SymbolProvider) {
+    this.#modules = modules
+      .filter(({ size }) => size > 0)
+      .map((module) => new WalkedModule(module, provider))
+      .sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
+    for (const { base, size } of this.#modules) if (base + size > this.end) this.end = base + size;
+  }
+
+  /** The module that holds an address; where broken lists overlap, the one that starts last. */
+  find(address: bigint): WalkedModule | undefined {
+    const last = this.#last;
+    if (last && address >= last.base && address - last.base < last.size) return last;
+    let low = 0;
+    let high = this.#modules.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const module = this.#modules[middle] as WalkedModule;
+      if (address < module.base) high = middle - 1;
+      else if (address - module.base >= module.size) low = middle + 1;
+      else {
+        this.#last = module;
+        return module;
+      }
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+import type { StackFrame, Unwound } from "./frame.ts";
+import type { WalkedModule } from "./module-map.ts";
+import { followsCall, type WalkScene } from "./walk-scene.ts";
+
+/** Slots that are looked at for a caller; more above a frame whose registers are sure. */
+const SLOTS = 40;
+const SLOTS_BEHIND_SURE = 160;
+
+/**
+ * Looks up the stack for something that a call can have pushed.
+ * @param make builds the caller from the return address and the slot that it was found in
+ */
+export function scanForCaller(
+  scene: WalkScene,
+  frame: StackFrame,
+  make: (ip: bigint, slot: bigint) => Unwound,
+): Unwound {
+  const slots = frame.trust === "context" || frame.trust === "cfi" ? SLOTS_BEHIND_SURE : SLOTS;
+  const step = BigInt(scene.pointerSize);
+  let slot: bigint = (frame.sp + step - 1n) & ~(step - 1n);
+  for (let count = 0; count < slots; count++, slot += step) {
+    const value = scene.stack.pointer(slot);
+    if (value === undefined) return undefined;
+    if (isReturnAddress(scene, value)) return make(scene.strip(value), slot);
+  }
+  return undefined;
+}
+
+/** Whether a call may return there, as far as modules, their images and symbols tell. */
+export function isReturnAddress(scene: WalkScene, value: bigint): boolean {
+  const address = scene.strip(value);
+  const module = scene.modules.find(address - 1n);
+  if (!module) return false;
+  const rva = Number(address - module.base);
+  if (module.isExecutable(rva - 1) === false) return false;
+  if (module.symbols?.covers(rva - 1) === false && !isFunction(module, rva - 1)) return false;
+  if (scene.cpu !== "amd64" && scene.cpu !== "x86") return true;
+  if (scene.cpu === "amd64" && module.pdata && module.runtimeFunction(rva - 1) === "none") return false;
+  return followsCall(scene, module, address) !== false;
+}
+
+/** Symbol files may leave functions out that the image has unwind data for. */
+function isFunction(module: WalkedModule, rva: number): boolean {
+  return module.pdata !== undefined && typeof module.runtimeFunction(rva) === "object";
+}

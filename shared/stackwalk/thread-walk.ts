@@ -1,0 +1,133 @@
+import { addOffset, type VirtualAddress } from "../dump/address.ts";
+import type { CpuContext } from "../dump/cpu-context.ts";
+import type { CpuWalker } from "./cpu-walker.ts";
+import type { Caller, FrameRegisters, FrameTrust, StackEnd, StackFrame, Unwound } from "./frame.ts";
+import type { WalkScene } from "./walk-scene.ts";
+
+/** Code below this is none: the first page is never mapped. */
+const FIRST_CODE = 0x1000n;
+/** A walk may leave one stack for another (trap frames, double faults, fibers) so often. */
+const MAX_STACK_SWITCHES = 16;
+
+/**
+ * The walk of one thread. It keeps the frames that it has found, so that a step that has to wait for bytes
+ * goes on where it was: `run` throws MissingRanges as often as it takes.
+ */
+export class ThreadWalk {
+  readonly frames: StackFrame[] = [];
+  readonly #scene: WalkScene;
+  readonly #cpu: CpuWalker;
+  readonly #start: CpuContext;
+  readonly #limit: number;
+  /** Stack pointers that stacks were entered with: none is entered twice. */
+  readonly #entered = new Set<bigint>();
+  #end: StackEnd = "unfinished";
+
+  constructor(scene: WalkScene, cpu: CpuWalker, start: CpuContext, limit: number) {
+    this.#scene = scene;
+    this.#cpu = cpu;
+    this.#start = start;
+    this.#limit = limit;
+  }
+
+  get end(): StackEnd {
+    return this.#end;
+  }
+
+  /**
+   * Walks to the end.
+   * @throws MissingRanges, MissingResource: to be called again when they are there
+   */
+  run(): void {
+    if (this.#end !== "unfinished") return;
+    if (this.frames.length === 0) {
+      const { pc, sp, registers } = this.#start;
+      this.#entered.add(sp);
+      this.#push("context", pc, sp, registers, true);
+    }
+    for (;;) {
+      if (this.frames.length >= this.#limit) {
+        this.#end = "limit";
+        return;
+      }
+      const frame = this.frames.at(-1) as StackFrame;
+      const caller = this.#callerOf(frame);
+      if (caller === undefined || caller === "end") {
+        this.#end = caller === "end" ? "bottom" : "lost";
+        return;
+      }
+      this.#push(caller.trust, caller.ip, caller.sp, caller.registers, caller.interrupted === true);
+    }
+  }
+
+  #push(trust: FrameTrust, ip: bigint, sp: bigint, registers: FrameRegisters, interrupted: boolean): void {
+    const lookupIp = (interrupted ? ip : ip - this.#cpu.callBytes) as VirtualAddress;
+    const module = this.#scene.modules.find(lookupIp);
+    this.frames.push({
+      trust,
+      ip: ip as VirtualAddress,
+      sp: sp as VirtualAddress,
+      lookupIp,
+      interrupted,
+      registers,
+      ...(module
+        ? { module: module.module, rva: Number(ip - module.base), lookupRva: Number(lookupIp - module.base) }
+        : {}),
+    });
+  }
+
+  #callerOf(frame: StackFrame): Caller | "end" | undefined {
+    const scene = this.#scene;
+    const module = scene.modules.find(frame.lookupIp);
+    const ways: (() => Unwound)[] = [];
+    if (module) {
+      ways.push(() => this.#cpu.byUnwindData?.(scene, module, frame));
+      ways.push(() => this.#cpu.bySymbols?.(scene, module, frame, this.frames.at(-2)));
+    } else if (frame.interrupted) ways.push(() => this.#undoneCall(frame));
+    ways.push(() => this.#cpu.byFramePointer?.(scene, frame));
+    ways.push(() => this.#cpu.byScan(scene, frame));
+    for (const way of ways) {
+      const caller = this.#checked(frame, way());
+      if (caller !== undefined) return caller;
+    }
+    return undefined;
+  }
+
+  /** A jump to where no code is can only be a call that went wrong, or a return through a broken stack. */
+  #undoneCall(frame: StackFrame): Unwound {
+    const caller = this.#cpu.undoCall(this.#scene, frame);
+    if (caller === undefined || caller === "end") return undefined;
+    return this.#scene.modules.find(caller.ip - this.#cpu.callBytes) ? caller : undefined;
+  }
+
+  /** The rules that every caller must keep, whoever found it. */
+  #checked(frame: StackFrame, caller: Unwound): Unwound {
+    if (caller === undefined || caller === "end") return caller;
+    if (caller.interrupted !== true) {
+      if (caller.ip < FIRST_CODE) return "end";
+      if (!this.#cpu.isAddress(caller.ip)) return undefined;
+    }
+    const moved =
+      caller.sp > frame.sp || (caller.sp === frame.sp && this.frames.length === 1 && caller.ip !== frame.ip);
+    if (moved && this.#staysOn(frame.sp, caller)) return caller;
+    // Another stack: only unwind data lead there, and to each place once.
+    if (caller.trust !== "cfi" || this.#entered.has(caller.sp)) return undefined;
+    if (moved && caller.interrupted !== true && this.#pastEnd(frame.sp, caller.sp)) return "end";
+    if (!moved && caller.interrupted !== true) return undefined;
+    if (this.#entered.size > MAX_STACK_SWITCHES) return undefined;
+    this.#entered.add(caller.sp);
+    return caller;
+  }
+
+  /** Whether a step up leaves the memory of the thread's stack. */
+  #staysOn(from: bigint, caller: Caller): boolean {
+    return !this.#pastEnd(from, caller.sp);
+  }
+
+  #pastEnd(from: bigint, to: bigint): boolean {
+    const { bounds } = this.#scene;
+    if (!bounds) return false;
+    const end = addOffset(bounds.start, bounds.size);
+    return from >= bounds.start && from < end && to > end;
+  }
+}

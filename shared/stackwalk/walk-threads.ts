@@ -1,0 +1,117 @@
+import type { Task } from "../bytes/step-runner.ts";
+import { addOffset } from "../dump/address.ts";
+import type { CpuContext } from "../dump/cpu-context.ts";
+import type { Dump, DumpThread } from "../dump/dump.ts";
+import { cpuWalkerOf } from "./cpus.ts";
+import type { StackEnd, StackFrame } from "./frame.ts";
+import { ModuleMap } from "./module-map.ts";
+import { StackReader } from "./stack-reader.ts";
+import type { SymbolProvider } from "./symbol-provider.ts";
+import { ThreadWalk } from "./thread-walk.ts";
+import type { WalkScene } from "./walk-scene.ts";
+
+/** Deep recursion fills a stack of 1 MB with some 20,000 frames; more than these nobody reads. */
+export const DEFAULT_MAX_FRAMES = 4096;
+/** Most frames of all threads together: bounds what a hostile dump of many threads costs. */
+const MAX_FRAMES_IN_ALL = 200_000;
+/** Bytes of a stack that are asked for at once. */
+const PLANNED_BYTES = 0x1_0000;
+
+/** Limits and choices of a walk. */
+export interface WalkOptions {
+  /** Frames of one thread. */
+  readonly maxFrames?: number;
+  /** Registers to start with instead of the thread's own: those of the exception for the crashing thread. */
+  readonly contexts?: ReadonlyMap<number, CpuContext>;
+  /** Indices of the threads to walk; all when absent. */
+  readonly threads?: readonly number[];
+}
+
+/** The stack of one thread. */
+export interface ThreadStack {
+  /** Index in `dump.threads`. */
+  readonly thread: number;
+  /** Innermost first; grows while the tasks run. */
+  readonly frames: readonly StackFrame[];
+  readonly end: StackEnd;
+}
+
+/** Stacks in the making: `tasks` go to a step runner, `stacks` hold what they have found, also when they are cut short. */
+export interface StackWalk {
+  readonly tasks: readonly Task[];
+  readonly stacks: readonly ThreadStack[];
+}
+
+/**
+ * The registers a thread is walked from: those at the exception for the crashing one, given ones first.
+ * The thread that wrote a Breakpad dump stood in the dump writer, which is nobody's crash.
+ */
+function startOf(dump: Dump, thread: DumpThread, index: number, options: WalkOptions): CpuContext | undefined {
+  const given = options.contexts?.get(index);
+  if (given) return given;
+  if (index === dump.crashingThread) return dump.exception?.context ?? thread.context;
+  return dump.dumpThreadId !== undefined && thread.id === dump.dumpThreadId ? undefined : thread.context;
+}
+
+/**
+ * Prepares the walks of a dump's threads, one task each. Reads nothing yet.
+ * @param provider symbols and images; without any, frames come from frame pointers and scans
+ */
+export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkOptions = {}): StackWalk {
+  const cpu = cpuWalkerOf(dump.cpu);
+  const modules = new ModuleMap(dump.modules, provider);
+  const indices = options.threads ?? [...dump.threads.keys()];
+  const limit = Math.min(options.maxFrames ?? DEFAULT_MAX_FRAMES, Math.ceil(MAX_FRAMES_IN_ALL / (indices.length || 1)));
+  const tasks: Task[] = [];
+  const stacks = indices.map((index): ThreadStack => {
+    const thread = dump.threads[index];
+    const start = thread && startOf(dump, thread, index, options);
+    if (!thread || !start || !cpu) return { thread: index, frames: [], end: "no-context" };
+    const walk = new ThreadWalk(sceneOf(dump, thread, modules), cpu, start, limit);
+    tasks.push(() => {
+      if (walk.frames.length === 0) planStack(dump, thread, start);
+      walk.run();
+      return [];
+    });
+    return {
+      thread: index,
+      frames: walk.frames,
+      get end() {
+        return walk.end;
+      },
+    };
+  });
+  return { tasks, stacks };
+}
+
+function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap): WalkScene {
+  return {
+    cpu: dump.cpu,
+    pointerSize: dump.pointerSize,
+    os: dump.system.os,
+    kernel: dump.kernel !== undefined,
+    modules,
+    stack: new StackReader(dump.memory, dump.pointerSize),
+    ...(thread.stack ? { bounds: thread.stack } : {}),
+    strip: dump.cpu === "arm64" ? stripper(modules) : (address) => address,
+  };
+}
+
+/**
+ * Removes pointer authentication codes: bits above the highest that an address of a module has, except that
+ * bit 55 stays what it is and says which half of the addresses a pointer belongs to.
+ */
+function stripper(modules: ModuleMap): (address: bigint) => bigint {
+  const user = modules.end < 1n << 47n ? modules.end : 0n;
+  const mask = (1n << BigInt(user > 0n ? Math.max(24, user.toString(2).length) : 47)) - 1n;
+  const kernel = ~((1n << 48n) - 1n);
+  return (address) => ((address >> 55n) & 1n ? BigInt.asUintN(64, address | kernel) : address & mask);
+}
+
+/** The stack above the stack pointer in one round; the rest comes as it is needed. */
+function planStack(dump: Dump, thread: DumpThread, { sp }: CpuContext): void {
+  const { stack } = thread;
+  if (!stack || sp < stack.start) return;
+  const left = Number(addOffset(stack.start, stack.size) - sp);
+  if (left > 0) dump.memory.plan([{ address: sp, length: Math.min(left, PLANNED_BYTES) }]);
+}
