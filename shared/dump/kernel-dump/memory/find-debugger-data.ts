@@ -12,6 +12,8 @@ const TAG_OFFSET = 0x10;
 const OWNER_TAG = 0x4742444b;
 /** Bytes of nt's data that are searched for the tag, nearest to the list of modules first. */
 const SEARCH_BYTES = 2 * 1024 * 1024;
+/** Places with the tag that are looked at in one section; a kernel has it once, and a few times in code and tables. */
+const MAX_CANDIDATES = 256;
 /** Blocks of a system that exists are at least as long as XP's; shorter ones are chance. */
 const MIN_BLOCK = 0x280;
 
@@ -86,12 +88,15 @@ function searchTag(
   image: ImageSpan,
   pointerSize: 4 | 8,
 ): FoundDebuggerData | undefined {
+  let candidates = 0;
   // Page by page: a hole hides its own page only.
   for (let done = 0; done < size; done += 0x1000) {
     const page = memory.read(addOffset(start, done), Math.min(0x1000, size - done)).bytes;
     const view = dataView(page);
     for (let at = 0; at + 4 <= page.length; at += 8) {
       if (view.getUint32(at, true) !== OWNER_TAG) continue;
+      candidates += 1;
+      if (candidates > MAX_CANDIDATES) return undefined;
       const address = addOffset(start, done + at - TAG_OFFSET);
       const raw = memory.read(address, BLOCK_BYTES).bytes;
       const found = asBlock(raw, address, pointerSize, "found");

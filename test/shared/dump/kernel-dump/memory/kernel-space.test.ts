@@ -110,6 +110,14 @@ describe("the debugger data block", () => {
     expect(codes(opened)).toEqual(["kernel.debugger-data"]);
   });
 
+  it("is not looked for at every place of a section full of tags", async () => {
+    const world = synthKernelWorld({ mode: "x64", base: BASES.x64, kdbg: "none" });
+    const tags = new Uint8Array(new BigUint64Array(512).fill(0x380_4742_444bn).buffer);
+    for (const page of [0x3000n, 0x6000n]) world.tables.write(BASES.x64 + page, tags);
+    const opened = await openSpace(dumpOf(world));
+    expect([opened.space?.kdbg, codes(opened)]).toEqual([undefined, ["kernel.debugger-data"]]);
+  });
+
   it("is missed without it: nt is found by its headers where the list of modules is broken too", async () => {
     const world = synthKernelWorld({ mode: "x64", base: BASES.x64, kdbg: "none" });
     world.tables.write(world.listHead, new Uint8Array(16));
