@@ -6,11 +6,14 @@ import { recogniseCid } from "../recognise.ts";
 import { clientIdAt, isKernelPointer, pointerAt } from "../record-fields.ts";
 import { type Links, orderList } from "./linked-list.ts";
 import { type LiveContext, linksAt, optional } from "./live-context.ts";
+import type { ProcessorRecord } from "./processor-list.ts";
 
 /** Bytes of a record whose size is not known; and the most that is read of one. */
 const THREAD_BYTES = 0x900;
 const PROCESS_BYTES = 0xc00;
 const MAX_RECORD = 0x2000;
+/** Most bytes of the crashed thread's stack that are fetched with the lists. */
+const STACK_BYTES = 0x8000;
 /** Most threads of the crashed process that are listed. */
 const MAX_THREADS = 64;
 const WHERE = "kernel/threads";
@@ -29,58 +32,134 @@ export interface ThreadRecord {
   readonly bytes: Uint8Array;
 }
 
-/** The thread that stopped the system, its process, and that process' other threads. */
+/**
+ * The thread that stopped the system, its process, and that process' other threads. Which thread it was the
+ * registers of the dump's header tell: their stack pointer lies in its stack. The threads that ran on
+ * all processors are looked at side by side; idle ones, which do not crash often, count last.
+ */
 export class CrashedThread {
   readonly #context: LiveContext;
+  readonly #sp: VirtualAddress | undefined;
+  readonly #running = new Map<number, ThreadRecord>();
   readonly #records = new Map<VirtualAddress, ThreadRecord>();
+  readonly #processes = new Map<VirtualAddress, ThreadRecord>();
   readonly #links = new Map<VirtualAddress, Links>();
-  #thread: ThreadRecord | undefined;
-  #process: ThreadRecord | undefined;
-  #headLinks: Links | undefined;
+  /** List heads, which lie in processes and are no threads. */
+  readonly #heads = new Set<VirtualAddress>();
+  readonly #offsets: ListOffsets | undefined;
 
-  constructor(context: LiveContext) {
+  /** @param sp stack pointer of the header's registers */
+  constructor(context: LiveContext, sp: VirtualAddress | undefined) {
     this.#context = context;
+    this.#sp = sp;
+    this.#offsets = listOffsets(context);
   }
 
-  /** ETHREAD of the thread that stopped the system. */
-  get thread(): ThreadRecord | undefined {
-    return this.#thread;
-  }
-
-  /** EPROCESS of the process it ran in: the one it was attached to, where it was. */
-  get process(): ThreadRecord | undefined {
-    return this.#process;
-  }
-
-  start(address: VirtualAddress): Task[] {
-    const { kdbg, memory, pointerSize, types } = this.#context;
-    const attached =
-      types?.offsetOf("_KTHREAD", "ApcState") === undefined
-        ? (kdbg?.value("OffsetKThreadApcProcess") ?? tableOf(this.#context)?.apcProcess)
-        : (types.offsetOf("_KTHREAD", "ApcState") as number) + 4 * pointerSize;
+  /** What a processor ran leads to: its thread, and where the header's stack is that thread's, its process. */
+  running({ index, currentThread }: ProcessorRecord): Task[] {
+    const { memory } = this.#context;
+    if (currentThread === undefined) return [];
     return [
       optional(this.#context, WHERE, () => {
-        const { bytes } = memory.read(address, this.#threadBytes());
-        this.#thread = { address, bytes };
-        const process = attached === undefined ? undefined : pointerAt(bytes, attached, pointerSize);
-        return process !== undefined && isKernelPointer(process, pointerSize) ? [this.#readProcess(process)] : [];
+        const record = { address: currentThread, bytes: memory.read(currentThread, this.#threadBytes()).bytes };
+        this.#running.set(index, record);
+        return this.#holdsStack(record) ? this.#around(record) : [];
       }),
     ];
   }
 
+  /**
+   * Place of the processor that stopped the system: the one whose saved stack pointer is the header's, else
+   * whose thread's stack holds it, else the first that ran more than its idle thread.
+   */
+  crashedIndex(processors: readonly ProcessorRecord[]): number | undefined {
+    const exact = processors.find(({ context }) => context !== undefined && context.sp === this.#sp);
+    const held = processors.find(({ index }) => this.#holdsStack(this.#running.get(index)));
+    const busy = processors.find(({ currentThread, idleThread }) => currentThread && currentThread !== idleThread);
+    return (exact ?? held ?? busy ?? processors[0])?.index;
+  }
+
+  /** Work that is left when the processor is known: its process, where the stack had not led to it. */
+  rest(index: number | undefined): Task[] {
+    const record = index === undefined ? undefined : this.#running.get(index);
+    return record && !this.process(index) ? this.#around(record) : [];
+  }
+
+  /** ETHREAD of what a processor ran. */
+  thread(index: number | undefined): ThreadRecord | undefined {
+    return index === undefined ? undefined : this.#running.get(index);
+  }
+
+  /** EPROCESS of what a processor ran: the one its thread was attached to, where it was. */
+  process(index: number | undefined): ThreadRecord | undefined {
+    const thread = this.thread(index);
+    const address = thread && this.#processOf(thread);
+    return address === undefined ? undefined : this.#processes.get(address);
+  }
+
+  #holdsStack(record: ThreadRecord | undefined): boolean {
+    const stack = record && stackOf(this.#context, record);
+    if (!stack || this.#sp === undefined) return false;
+    return this.#sp >= stack.start && this.#sp - stack.start < BigInt(stack.size);
+  }
+
+  #processOf({ bytes }: ThreadRecord): VirtualAddress | undefined {
+    const { kdbg, pointerSize, types } = this.#context;
+    const state = types?.offsetOf("_KTHREAD", "ApcState");
+    // KAPC_STATE: two list heads, then Process.
+    const at =
+      state === undefined
+        ? (kdbg?.value("OffsetKThreadApcProcess") ?? tableOf(this.#context)?.apcProcess)
+        : state + 4 * pointerSize;
+    const process = at === undefined ? undefined : pointerAt(bytes, at, pointerSize);
+    return process !== undefined && isKernelPointer(process, pointerSize) ? process : undefined;
+  }
+
+  /** The thread's process and the threads beside it in its list, without waiting for the list's head. */
+  #around(record: ThreadRecord): Task[] {
+    const process = this.#processOf(record);
+    const links = this.#offsets && linksAt(record.bytes, this.#offsets.entry, this.#context.pointerSize);
+    const beside = links && this.#offsets ? this.#known(record, links, this.#offsets) : [];
+    return [...(process === undefined ? [] : [this.#readProcess(process)]), ...beside, ...this.#stack(record)];
+  }
+
+  /** The used part of the stack: whoever walks it finds it fetched in the same rounds as the lists. */
+  #stack(record: ThreadRecord): Task[] {
+    const stack = stackOf(this.#context, record);
+    const { memory } = this.#context;
+    const sp = this.#sp;
+    if (!stack || sp === undefined || !this.#holdsStack(record)) return [];
+    const length = Math.min(Number(stack.start + BigInt(stack.size) - sp), STACK_BYTES);
+    return [
+      optional(this.#context, WHERE, () => {
+        memory.plan([{ address: sp, length }]);
+        return [];
+      }),
+    ];
+  }
+
+  #known(record: ThreadRecord, links: Links, offsets: ListOffsets): Task[] {
+    this.#records.set(record.address, record);
+    this.#links.set(addOffset(record.address, offsets.entry), links);
+    return this.#bothWays(links, offsets);
+  }
+
   /** The process' other threads in their list's order, with what their records say. */
-  others(pid: number | undefined): DumpThread[] {
-    const head = this.#process && listOffsets(this.#context);
-    if (!head || !this.#headLinks || !this.#process) return [];
-    const list = addOffset(this.#process.address, head.head);
-    const { order, end } = orderList(list, this.#headLinks, this.#links, MAX_THREADS);
+  others(index: number | undefined, pid: number | undefined): DumpThread[] {
+    const process = this.process(index);
+    const offsets = this.#offsets;
+    if (!process || !offsets) return [];
+    const headLinks = linksAt(process.bytes, offsets.head, this.#context.pointerSize);
+    if (!headLinks) return [];
+    const { order, end } = orderList(addOffset(process.address, offsets.head), headLinks, this.#links, MAX_THREADS);
     const { notes } = this.#context;
     if (end === "limit") notes.add("limit.threads", WHERE, `the first ${order.length} threads are listed`);
     else if (end !== "closed") notes.add(`kernel.list-${end}`, WHERE, `${order.length} threads were found`);
+    const own = this.thread(index)?.address;
     return order.flatMap((at) => {
-      const address = addOffset(at, -head.entry);
+      const address = addOffset(at, -offsets.entry);
       const record = this.#records.get(address);
-      return record && address !== this.#thread?.address ? [threadOf(this.#context, record, pid)] : [];
+      return record && address !== own ? [threadOf(this.#context, record, pid)] : [];
     });
   }
 
@@ -92,14 +171,14 @@ export class CrashedThread {
   #readProcess(address: VirtualAddress): Task {
     const { kdbg, memory, pointerSize, types } = this.#context;
     const size = Math.min(types?.sizeOf("_EPROCESS") ?? kdbg?.value("SizeEProcess") ?? PROCESS_BYTES, MAX_RECORD);
-    const offsets = listOffsets(this.#context);
+    const offsets = this.#offsets;
     return optional(this.#context, WHERE, () => {
       const { bytes } = memory.read(address, size);
-      this.#process = { address, bytes };
-      this.#headLinks = offsets && linksAt(bytes, offsets.head, pointerSize);
-      if (!offsets || !this.#headLinks) return [];
-      this.#links.set(addOffset(address, offsets.head), this.#headLinks);
-      return this.#bothWays(this.#headLinks, offsets);
+      this.#processes.set(address, { address, bytes });
+      const links = offsets && linksAt(bytes, offsets.head, pointerSize);
+      if (!offsets || !links) return [];
+      this.#heads.add(addOffset(address, offsets.head));
+      return this.#bothWays(links, offsets);
     });
   }
 
@@ -108,17 +187,15 @@ export class CrashedThread {
   }
 
   #visit(at: VirtualAddress, offsets: ListOffsets): Task[] {
-    if (this.#links.has(at) || this.#records.size >= MAX_THREADS + 1) return [];
+    if (this.#links.has(at) || this.#heads.has(at) || this.#records.size >= MAX_THREADS + 1) return [];
     const address = addOffset(at, -offsets.entry);
     return [
       optional(this.#context, WHERE, () => {
-        if (this.#records.has(address)) return [];
+        if (this.#records.has(address) || this.#heads.has(at)) return [];
         const { bytes } = this.#context.memory.read(address, this.#threadBytes());
         const links = linksAt(bytes, offsets.entry, this.#context.pointerSize);
         if (!links) return [];
-        this.#records.set(address, { address, bytes });
-        this.#links.set(at, links);
-        return this.#bothWays(links, offsets);
+        return this.#known({ address, bytes }, links, offsets);
       }),
     ];
   }

@@ -53,14 +53,10 @@ export async function readLiveDump(
   const modules = new ModuleList(context, listHead(space, header, "PsLoadedModuleList"), scan);
   const processes = new ProcessList(context, listHead(space, header, "PsActiveProcessHead"), scan);
   const unloaded = new UnloadedList(context);
-  const crashed = new CrashedThread(context);
+  const crashed = new CrashedThread(context, registers?.sp);
   const texts = new KernelTexts(context);
-  const processors = new ProcessorList(
-    context,
-    registers,
-    unlessFill(header.record.NumberProcessors) ?? 0,
-    ({ currentThread }) => (currentThread ? crashed.start(currentThread) : []),
-  );
+  const count = unlessFill(header.record.NumberProcessors) ?? 0;
+  const processors = new ProcessorList(context, count, (processor) => crashed.running(processor));
   const identities = new Map<VirtualAddress, ModuleIdentity>();
   await attemptTogether(runner, notes, "kernel", [
     ...modules.start(),
@@ -71,7 +67,12 @@ export async function readLiveDump(
     ...kernelIdentity(space, times.created, identities),
   ]);
 
-  const facts = recordFacts(context, crashed);
+  const all = processors.processors();
+  const index = crashed.crashedIndex(all);
+  const stopped = all.find((one) => one.index === index);
+  await attemptTogether(runner, notes, "kernel/threads", crashed.rest(index));
+
+  const facts = recordFacts(context, crashed.process(index), crashed.thread(index));
   const blobs = await attemptStep(runner, notes, "secondary-data", (bytes) =>
     readBlobChain(bytes, space.physical.end, notes),
   );
@@ -79,10 +80,10 @@ export async function readLiveDump(
     ...readPagePromise(bytes, header),
     size: bytes.size,
   }));
-  const cpuInfo = processors.crashed?.cpuInfo;
+  const cpuInfo = stopped?.cpuInfo;
   const bugcheck = headerBugcheck(header);
   const exception = headerException(header);
-  const threads = allThreads(crashed, processors, facts, registers);
+  const threads = allThreads(facts, registers, crashed.others(index, facts.process.pid), all, index);
   const threadId = threads[0]?.id;
   const kernelBase = space.kernelBase;
   return {
@@ -116,12 +117,12 @@ export async function readLiveDump(
       ...offsetSources({
         process: facts.processFrom ?? processes.shape?.from,
         thread: facts.threadFrom,
-        processor: processors.crashed && processors.from,
+        processor: stopped && processors.from,
         tableBuild: facts.tableBuild,
       }),
     },
-    ...(processors.crashed ? { processor: publicProcessor(processors.crashed) } : {}),
-    processors: processors.processors().map(publicProcessor),
+    ...(stopped ? { processor: publicProcessor(stopped) } : {}),
+    processors: all.map(publicProcessor),
     processes: processes.processes(),
     extras: {},
     memory: space.memory,

@@ -12,6 +12,18 @@ import { type ProcessShape, processShape } from "./process-shape.ts";
 
 /** Most processes that are listed (DESIGN, budgets). */
 export const MAX_LISTED_PROCESSES = 64;
+/**
+ * Rounds that each way may wait for. Processes mostly lie a page each, so a walk waits once for each of them;
+ * 64 would cost more rounds than all else together.
+ */
+const WALK_ROUNDS = 10;
+/** Pages before and behind a process that are taken along where they are mapped: processes cluster. */
+const NEIGHBOURS = 3;
+/** Most pages in all that are taken along. */
+const MAX_NEIGHBOURS = 32;
+const PAGE_BYTES = 4096;
+/** Pages whose addresses agree from this bit on share a page table on x64 and ARM64: neighbours behind it would cost a walk. */
+const TABLE_BITS = 21n;
 const WHERE = "kernel/processes";
 
 interface ProcessEntry extends Links {
@@ -19,22 +31,24 @@ interface ProcessEntry extends Links {
 }
 
 /**
- * The first processes of PsActiveProcessHead. Pages that other lists brought are searched for processes, so
- * that the walk finds many of its members without asking.
+ * The first processes of PsActiveProcessHead, and its last ones where the list is longer than its rounds allow.
+ * Pages that other lists brought are searched for processes, so that the walk finds members without asking.
  */
 export class ProcessList {
   readonly #context: LiveContext;
   readonly #head: VirtualAddress;
-  readonly #scan: PageScan;
   readonly #entries = new Map<VirtualAddress, ProcessEntry>();
   readonly #pages = new Map<VirtualAddress, Uint8Array>();
   #headLinks: Links | undefined;
   #shape: ProcessShape | undefined;
+  readonly #around = new Set<VirtualAddress>();
+  #neighbours = 0;
+  /** Whether a way ended by our limits and not by the list. */
+  #cut = false;
 
   constructor(context: LiveContext, head: VirtualAddress, scan: PageScan) {
     this.#context = context;
     this.#head = head;
-    this.#scan = scan;
     scan.add((page, address) => {
       if (this.#shape) this.#recognise(page, address, this.#shape);
       // Pages seen before the layout is known are looked at when it is.
@@ -69,8 +83,10 @@ export class ProcessList {
       return [];
     }
     const { order, end, fromTail } = orderList(this.#head, this.#headLinks, this.#entries, MAX_LISTED_PROCESSES);
-    if (end === "limit") notes.add("limit.processes", WHERE, `the first ${order.length} processes are listed`);
-    else if (end !== "closed") {
+    if (end === "limit" || (end === "broken" && this.#cut)) {
+      const text = `the first ${order.length - fromTail} and the last ${fromTail} processes are listed`;
+      notes.add("limit.processes", WHERE, text);
+    } else if (end !== "closed") {
       notes.add(`kernel.list-${end}`, WHERE, `${order.length} processes were found, ${fromTail} of them from the tail`);
     }
     return order.map((at) => (this.#entries.get(at) as ProcessEntry).process);
@@ -85,38 +101,59 @@ export class ProcessList {
     }
     for (const [address, page] of this.#pages) this.#recognise(page, address, this.#shape);
     this.#pages.clear();
-    return [this.#follow(links.flink, "flink", new Set())];
+    return [this.#follow(links.flink, "flink"), this.#follow(links.blink, "blink")];
   }
 
-  /** One step along the list; members that are known already cost nothing. */
-  #follow(from: VirtualAddress, link: keyof Links, passed: Set<VirtualAddress>): Task {
+  /** Goes along the list until its end, a member that cannot be read, or as many as are listed. */
+  #follow(first: VirtualAddress, link: keyof Links): Task {
+    const passed = new Set<VirtualAddress>();
+    let at = first;
+    let waited = -1;
     return optional(this.#context, WHERE, () => {
-      for (let at = from; at !== this.#head && passed.size < MAX_LISTED_PROCESSES; ) {
-        if (passed.has(at)) return this.#turn(link);
-        const known = this.#entries.get(at) ?? this.#read(at);
-        if (!known) return this.#turn(link);
-        this.#entries.set(at, known);
+      // It is run again for each round that it waited for.
+      waited += 1;
+      while (at !== this.#head && !passed.has(at)) {
+        const known = this.#entries.get(at);
+        if (passed.size >= MAX_LISTED_PROCESSES || (!known && waited >= WALK_ROUNDS)) {
+          this.#cut = true;
+          return [];
+        }
+        const entry = known ?? this.#read(at);
+        if (!entry) return [];
+        this.#entries.set(at, entry);
         passed.add(at);
-        const next = known[link];
-        if (!this.#entries.has(next)) return [this.#follow(next, link, passed), ...this.#scan.visit(at)];
-        at = next;
+        at = entry[link];
       }
       return [];
     });
-  }
-
-  /** Where the way forward ends too early, the way back from the tail goes on. */
-  #turn(link: keyof Links): Task[] {
-    if (link === "blink" || !this.#headLinks) return [];
-    return [this.#follow(this.#headLinks.blink, "blink", new Set())];
   }
 
   #read(at: VirtualAddress): ProcessEntry | undefined {
     const shape = this.#shape as ProcessShape;
     const { pointerSize, memory } = this.#context;
     const { low, high } = extent(shape, pointerSize);
-    const { bytes } = memory.read(addOffset(at, low - shape.links), high - low);
+    const start = addOffset(at, low - shape.links);
+    this.#takeAlong(start, high - low);
+    const { bytes } = memory.read(start, high - low);
     return parseProcess(bytes, low, addOffset(at, -shape.links), shape, pointerSize);
+  }
+
+  /** Asks for the record with the pages around it, and shows them all to the search. */
+  #takeAlong(start: VirtualAddress, length: number): void {
+    const page = (start & ~0xfffn) as VirtualAddress;
+    if (this.#around.has(page) || this.#neighbours >= MAX_NEIGHBOURS) return;
+    const { memory } = this.#context;
+    const pages = Array.from({ length: 2 * NEIGHBOURS + 1 }, (_, index) =>
+      addOffset(page, (index - NEIGHBOURS) * PAGE_BYTES),
+    ).filter((address) => address >> TABLE_BITS === page >> TABLE_BITS);
+    memory.plan([{ address: start, length }, ...pages.map((address) => ({ address, length: PAGE_BYTES }))]);
+    this.#around.add(page);
+    for (const address of pages) {
+      const { bytes, hole } = memory.read(address, PAGE_BYTES);
+      if (hole) continue;
+      if (address !== page) this.#neighbours += 1;
+      this.#recognise(bytes, address, this.#shape as ProcessShape);
+    }
   }
 
   #recognise(page: Uint8Array, address: VirtualAddress, shape: ProcessShape): void {

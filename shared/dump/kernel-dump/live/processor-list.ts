@@ -2,7 +2,6 @@ import { dataView } from "../../../bytes/layout.ts";
 import type { Task } from "../../../bytes/step-runner.ts";
 import { addOffset, type VirtualAddress } from "../../address.ts";
 import { MAX_CONTEXT_BYTES, readContext } from "../../context/context.ts";
-import type { CpuContext } from "../../cpu-context.ts";
 import type { DumpProcessor, OffsetSource } from "../../dump.ts";
 import { readExact } from "../../memory.ts";
 import { structureOffsets } from "../offsets.ts";
@@ -14,6 +13,8 @@ import { type LiveContext, optional } from "./live-context.ts";
 const MAX_PROCESSORS = 64;
 /** From this build on a PRCB points to its saved context; older ones hold it. */
 const CONTEXT_POINTER_BUILD = 7600;
+/** VendorString holds 12 characters and a NUL. */
+const VENDOR_BYTES = 13;
 const WHERE = "kernel/processors";
 
 /** Offsets in KPRCB, from its start. */
@@ -38,43 +39,28 @@ export interface ProcessorRecord extends DumpProcessor {
   readonly cpuInfo?: string;
 }
 
-/** KiProcessorBlock: all processors, their saved contexts, and which of them stopped the system. */
+/** KiProcessorBlock: all processors, what they ran and their saved contexts. */
 export class ProcessorList {
   readonly #context: LiveContext;
-  readonly #stopped: CpuContext | undefined;
   readonly #records = new Map<number, ProcessorRecord>();
-  readonly #onCrashed: (processor: ProcessorRecord) => readonly Task[];
+  readonly #onRunning: (processor: ProcessorRecord) => readonly Task[];
   readonly #shape: ProcessorShape;
   readonly #stated: number;
-  #waiting = 0;
-  #crashed: ProcessorRecord | undefined;
 
   /**
-   * @param stopped registers of the processor that wrote the dump, from the dump's header
    * @param count number of processors as the header states it
-   * @param onCrashed work that the processor that stopped the system leads to
+   * @param onRunning work that a processor's threads lead to, once they are known
    */
-  constructor(
-    context: LiveContext,
-    stopped: CpuContext | undefined,
-    count: number,
-    onCrashed: (processor: ProcessorRecord) => readonly Task[],
-  ) {
+  constructor(context: LiveContext, count: number, onRunning: (processor: ProcessorRecord) => readonly Task[]) {
     this.#context = context;
-    this.#stopped = stopped;
     this.#stated = count;
-    this.#onCrashed = onCrashed;
+    this.#onRunning = onRunning;
     this.#shape = processorShape(context);
   }
 
   /** Where the offsets come from. */
   get from(): OffsetSource {
     return this.#shape.from;
-  }
-
-  /** The processor that stopped the system; where no saved context says so, the first that can be read. */
-  get crashed(): ProcessorRecord | undefined {
-    return this.#crashed;
   }
 
   start(): Task[] {
@@ -92,82 +78,89 @@ export class ProcessorList {
         const found = prcbs.flatMap((prcb, index) =>
           prcb !== undefined && isKernelPointer(prcb, pointerSize) ? [{ prcb, index }] : [],
         );
-        this.#waiting = found.length;
-        return found.map(({ prcb, index }) => this.#processor(prcb, index));
+        return found.flatMap(({ prcb, index }) => this.#processor(prcb, index));
       }),
     ];
   }
 
-  /** All processors that could be read, by number. */
+  /** All processors of the table, in its order. */
   processors(): ProcessorRecord[] {
     return [...this.#records.values()].sort((a, b) => a.index - b.index);
   }
 
-  #processor(prcb: VirtualAddress, index: number): Task {
+  /** Its threads and its registers lie pages apart: neither waits for the other. */
+  #processor(prcb: VirtualAddress, index: number): readonly Task[] {
     const { memory, pointerSize } = this.#context;
     const shape = this.#shape;
-    const fields = [
-      { at: 0, length: Math.max(shape.currentThread, shape.idleThread) + pointerSize },
-      ...[shape.number, shape.mhz, shape.cpuType].flatMap((at) => (at === undefined ? [] : [{ at, length: 4 }])),
-      ...(shape.vendor === undefined ? [] : [{ at: shape.vendor, length: 16 }]),
-      ...(shape.contextPointer === undefined ? [] : [{ at: shape.contextPointer, length: pointerSize }]),
-      ...(shape.context === undefined ? [] : [{ at: shape.context, length: MAX_CONTEXT_BYTES }]),
-    ];
-    return optional(this.#context, WHERE, () => {
-      memory.plan(fields.map(({ at, length }) => ({ address: addOffset(prcb, at), length })));
-      const read = (at: number | undefined, length: number): Uint8Array | undefined =>
-        at === undefined ? undefined : readExact(memory, addOffset(prcb, at), length);
-      const pointer = (at: number | undefined): VirtualAddress | undefined => {
-        const bytes = read(at, pointerSize);
-        const value = bytes && pointerAt(bytes, 0, pointerSize);
-        return value !== undefined && isKernelPointer(value, pointerSize) ? value : undefined;
-      };
-      const u32 = (at: number | undefined): number | undefined => {
-        const bytes = read(at, 4);
-        return bytes && dataView(bytes).getUint32(0, true);
-      };
-      const { processor, cpuInfo } = processorFacts(
-        { number: u32(shape.number), mhz: u32(shape.mhz), vendor: read(shape.vendor, 13), cpuType: u32(shape.cpuType) },
-        this.#context.cpu,
-        this.#context.build,
-      );
-      const currentThread = pointer(shape.currentThread);
-      const idleThread = pointer(shape.idleThread);
-      const record: ProcessorRecord = {
-        ...processor,
+    this.#add({ index, address: prcb });
+    const threads: Task = () => {
+      const length = Math.max(shape.currentThread, shape.idleThread) + pointerSize;
+      const bytes = readExact(memory, prcb, length);
+      const currentThread = bytes && kernelPointerAt(bytes, shape.currentThread, pointerSize);
+      const idleThread = bytes && kernelPointerAt(bytes, shape.idleThread, pointerSize);
+      const record = this.#add({
         index,
-        address: prcb,
         ...(currentThread === undefined ? {} : { currentThread }),
         ...(idleThread === undefined ? {} : { idleThread }),
-        ...(cpuInfo === undefined ? {} : { cpuInfo }),
-      };
-      const saved = pointer(shape.contextPointer);
-      if (saved !== undefined) return [optional(this.#context, WHERE, () => this.#saved(record, saved))];
-      const inside = read(shape.context, MAX_CONTEXT_BYTES);
-      return this.#done(record, inside && readContext(this.#context.cpu, inside));
-    });
+      });
+      return this.#onRunning(record);
+    };
+    const saved: Task = () => {
+      const address = addOffset(prcb, shape.contextPointer ?? 0);
+      const bytes = readExact(memory, address, pointerSize);
+      const place = bytes && kernelPointerAt(bytes, 0, pointerSize);
+      return place === undefined ? [] : [optional(this.#context, WHERE, () => this.#registers(index, place))];
+    };
+    const own = shape.context;
+    return [
+      optional(this.#context, WHERE, threads),
+      optional(this.#context, WHERE, () => this.#facts(prcb, index)),
+      ...(shape.contextPointer === undefined ? [] : [optional(this.#context, WHERE, saved)]),
+      ...(own === undefined
+        ? []
+        : [optional(this.#context, WHERE, () => this.#registers(index, addOffset(prcb, own)))]),
+    ];
   }
 
-  #saved(record: ProcessorRecord, address: VirtualAddress): readonly Task[] {
-    const { bytes } = this.#context.memory.read(address, MAX_CONTEXT_BYTES);
-    return this.#done(record, readContext(this.#context.cpu, bytes));
+  #facts(prcb: VirtualAddress, index: number): readonly Task[] {
+    const { memory, cpu, build } = this.#context;
+    const { number, mhz, cpuType, vendor } = this.#shape;
+    const wanted = [
+      ...[number, mhz, cpuType].flatMap((at) => (at === undefined ? [] : [{ at, length: 4 }])),
+      ...(vendor === undefined ? [] : [{ at: vendor, length: VENDOR_BYTES }]),
+    ];
+    memory.plan(wanted.map(({ at, length }) => ({ address: addOffset(prcb, at), length })));
+    const read = (at: number | undefined, length: number): Uint8Array | undefined =>
+      at === undefined ? undefined : readExact(memory, addOffset(prcb, at), length);
+    const u32 = (at: number | undefined): number | undefined => {
+      const bytes = read(at, 4);
+      return bytes && dataView(bytes).getUint32(0, true);
+    };
+    const { processor, cpuInfo } = processorFacts(
+      { number: u32(number), mhz: u32(mhz), vendor: read(vendor, VENDOR_BYTES), cpuType: u32(cpuType) },
+      cpu,
+      build,
+    );
+    this.#add({ index, ...processor, ...(cpuInfo === undefined ? {} : { cpuInfo }) });
+    return [];
   }
 
-  #done(record: ProcessorRecord, context: CpuContext | undefined): readonly Task[] {
-    const whole = context ? { ...record, context } : record;
-    this.#records.set(record.index, whole);
-    this.#waiting -= 1;
-    const crashed = context !== undefined && context.sp !== 0n && context.sp === this.#stopped?.sp;
-    if (crashed && !this.#crashed) return this.#found(whole);
-    // No saved context says it: a dump that a debugger wrote, or one processor whose record is in a hole.
-    const [first] = this.processors();
-    return this.#waiting === 0 && !this.#crashed && first ? this.#found(first) : [];
+  #registers(index: number, address: VirtualAddress): readonly Task[] {
+    const context = readContext(this.#context.cpu, this.#context.memory.read(address, MAX_CONTEXT_BYTES).bytes);
+    if (context) this.#add({ index, context });
+    return [];
   }
 
-  #found(processor: ProcessorRecord): readonly Task[] {
-    this.#crashed = processor;
-    return this.#onCrashed(processor);
+  #add(part: ProcessorRecord): ProcessorRecord {
+    const record = { ...this.#records.get(part.index), ...part };
+    this.#records.set(part.index, record);
+    return record;
   }
+}
+
+function kernelPointerAt(bytes: Uint8Array, offset: number, pointerSize: 4 | 8): VirtualAddress | undefined {
+  const value = pointerAt(bytes, offset, pointerSize);
+  return value !== undefined && isKernelPointer(value, pointerSize) ? value : undefined;
 }
 
 /** KDBG knows nearly all offsets of a PRCB; the rest stands where it always did, or in the table of the build. */

@@ -2,9 +2,9 @@ import type { CpuContext } from "../../cpu-context.ts";
 import type { DumpProcess, DumpThread, OffsetSource } from "../../dump.ts";
 import { structureOffsets } from "../offsets.ts";
 import { processFacts, readProcess, readThread } from "../process-thread.ts";
-import { type CrashedThread, stackOf } from "./crashed-thread.ts";
+import { stackOf, type ThreadRecord } from "./crashed-thread.ts";
 import type { LiveContext } from "./live-context.ts";
-import type { ProcessorList } from "./processor-list.ts";
+import type { ProcessorRecord } from "./processor-list.ts";
 
 /** What the records of the crashed thread and its process say. */
 export interface RecordFacts {
@@ -17,7 +17,11 @@ export interface RecordFacts {
 }
 
 /** Reads the records by the same rules as the copies in triage dumps. */
-export function recordFacts(context: LiveContext, { process, thread }: CrashedThread): RecordFacts {
+export function recordFacts(
+  context: LiveContext,
+  process: ThreadRecord | undefined,
+  thread: ThreadRecord | undefined,
+): RecordFacts {
   const { cpu, pointerSize, build, kdbg, notes } = context;
   const sizes = { eProcess: kdbg?.value("SizeEProcess"), eThread: kdbg?.value("SizeEThread") };
   const offsets = structureOffsets(cpu, build, { ...sizes, prcb: kdbg?.value("SizePrcb") });
@@ -30,6 +34,7 @@ export function recordFacts(context: LiveContext, { process, thread }: CrashedTh
     process: processFacts(found),
     thread: {
       id: running?.id ?? 0,
+      ...(thread ? { address: thread.address } : {}),
       ...(running?.teb === undefined ? {} : { teb: running.teb }),
       ...(stack ? { stack } : {}),
     },
@@ -42,38 +47,31 @@ export function recordFacts(context: LiveContext, { process, thread }: CrashedTh
 /**
  * The crashed thread first, then its process' other threads, then what the other processors ran.
  * @param registers of the header: what the crashed thread's processor had when the dump was written
+ * @param index place of the processor that stopped the system
  */
 export function allThreads(
-  crashed: CrashedThread,
-  processors: ProcessorList,
   facts: RecordFacts,
   registers: CpuContext | undefined,
+  others: readonly DumpThread[],
+  processors: readonly ProcessorRecord[],
+  index: number | undefined,
 ): DumpThread[] {
-  const own = registers ?? processors.crashed?.context;
-  const others = crashed.others(facts.process.pid);
-  const running = processors.processors().flatMap((processor): DumpThread[] => {
-    const { context: saved, currentThread, idleThread, number, index } = processor;
-    if (!saved || index === processors.crashed?.index) return [];
+  const own = registers ?? processors.find((one) => one.index === index)?.context;
+  const running = processors.flatMap((processor): DumpThread[] => {
+    const { context: saved, currentThread, idleThread, number } = processor;
+    if (!saved || processor.index === index) return [];
     const known = others.find(({ address }) => address !== undefined && address === currentThread);
-    const idle = currentThread === idleThread;
     return [
       {
-        id: known?.id ?? 0,
-        ...(idle ? { name: "Idle" } : {}),
+        ...(known ?? { id: 0 }),
+        ...(currentThread !== undefined && currentThread === idleThread ? { name: "Idle" } : {}),
         ...(currentThread === undefined ? {} : { address: currentThread }),
-        processor: number ?? index,
+        processor: number ?? processor.index,
         context: saved,
       },
     ];
   });
   const shown = new Set(running.map(({ address }) => address));
-  return [
-    {
-      ...facts.thread,
-      ...(crashed.thread ? { address: crashed.thread.address } : {}),
-      ...(own ? { context: own } : {}),
-    },
-    ...others.filter(({ address }) => !shown.has(address)),
-    ...running,
-  ];
+  const waiting = others.filter(({ address }) => !shown.has(address));
+  return [{ ...facts.thread, ...(own ? { context: own } : {}) }, ...waiting, ...running];
 }

@@ -3,7 +3,7 @@ import type { StepRunner } from "../../../bytes/step-runner.ts";
 import { attemptStep, Notes } from "../../../notes.ts";
 import type { VirtualAddress } from "../../address.ts";
 import { type Memory, readPointer } from "../../memory.ts";
-import type { DebuggerData } from "../debugger-data.ts";
+import { type DebuggerData, readDebuggerData } from "../debugger-data.ts";
 import { unlessFillWide } from "../fill.ts";
 import type { KernelHeader } from "../header.ts";
 import { debuggerDataAt, type FoundDebuggerData, findDebuggerData } from "./find-debugger-data.ts";
@@ -134,7 +134,7 @@ function spacesOf(reader: PageReader, paging: PagingMode, header: KernelHeader):
 }
 
 /**
- * The space in which the list of loaded modules can be read and its links agree. One in which it can only be
+ * The space in which the debugger data block can be read, or the list of loaded modules and its links agree. One in which it can only be
  * read comes second; with none the first is kept, since other addresses may still be there.
  */
 function chooseSpaces(candidates: readonly Spaces[], header: KernelHeader, notes: Notes): Spaces | undefined {
@@ -146,6 +146,8 @@ function chooseSpaces(candidates: readonly Spaces[], header: KernelHeader, notes
       ...(head ? [{ address: head, length: 2 * header.pointerSize }] : []),
       ...(block ? [{ address: block, length: KDBG_BYTES }] : []),
     ]);
+    // The tag proves the tables at once; the list's first member would cost another walk of its own.
+    if (block && readDebuggerData(spaces.memory.read(block, KDBG_BYTES).bytes, header.pointerSize)) return spaces;
     const next = head ? readPointer(spaces.memory, head, header.pointerSize) : undefined;
     const back = next
       ? readPointer(spaces.memory, (next + BigInt(header.pointerSize)) as VirtualAddress, header.pointerSize)
