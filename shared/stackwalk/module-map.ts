@@ -1,4 +1,6 @@
 import type { DumpModule } from "../dump/dump.ts";
+import { memoryImage } from "../dump/kernel-dump/live/identities.ts";
+import type { Memory } from "../dump/memory.ts";
 import type { ImageBytes } from "../image/image-bytes.ts";
 import { findPdata, type PdataEntry } from "../image/pdata.ts";
 import { type DataDirectory, type PeHeaders, readPeHeaders } from "../image/pe.ts";
@@ -14,17 +16,29 @@ export class WalkedModule {
   readonly base: bigint;
   readonly size: bigint;
   readonly #provider: SymbolProvider;
+  /** The image as it lay in the crashed machine's memory, and what that has holes for from the provider. */
+  readonly image: ImageBytes;
   #symbols: ModuleSymbols | undefined | null = null;
-  #image: ImageBytes | undefined | null = null;
+  #file: ImageBytes | undefined | null = null;
   #headers: PeHeaders | undefined | null = null;
   readonly #functions = new Map<number, RuntimeFunction | "none" | "hole">();
   readonly #infos = new Map<number, UnwindInfo | "hole" | "unsupported">();
 
-  constructor(module: DumpModule, provider: SymbolProvider) {
+  constructor(module: DumpModule, memory: Memory, provider: SymbolProvider) {
     this.module = module;
     this.base = module.base;
     this.size = BigInt(module.size);
     this.#provider = provider;
+    const inMemory = memoryImage(memory, module.base, module.size);
+    this.image = {
+      read: (rva, length) => {
+        const bytes = inMemory.read(rva, length);
+        if (bytes.length === length) return bytes;
+        const other = this.#imageFile()?.read(rva, length);
+        return other && other.length > bytes.length ? other : bytes;
+      },
+      plan: inMemory.plan,
+    };
   }
 
   get symbols(): ModuleSymbols | undefined {
@@ -32,14 +46,14 @@ export class WalkedModule {
     return this.#symbols;
   }
 
-  get image(): ImageBytes | undefined {
-    if (this.#image === null) this.#image = this.#provider.image(this.module);
-    return this.#image;
+  #imageFile(): ImageBytes | undefined {
+    if (this.#file === null) this.#file = this.#provider.image(this.module);
+    return this.#file;
   }
 
   /** Headers of the image; undefined where it has none that can be read. */
   get headers(): PeHeaders | undefined {
-    if (this.#headers === null) this.#headers = this.image && readPeHeaders(this.image);
+    if (this.#headers === null) this.#headers = readPeHeaders(this.image);
     return this.#headers;
   }
 
@@ -61,7 +75,7 @@ export class WalkedModule {
     const known = this.#functions.get(rva);
     if (known !== undefined) return known;
     const { image, pdata } = this;
-    if (!image || !pdata) return undefined;
+    if (!pdata) return undefined;
     const entry = findPdata(image, pdata, 12, this.module.size, rva);
     const answer = typeof entry === "string" ? entry : functionOf(image, entry, rva);
     this.#functions.set(rva, answer);
@@ -71,14 +85,14 @@ export class WalkedModule {
   /** ARM and ARM64: the record that starts last before an address. */
   packedFunction(rva: number): PdataEntry | "none" | "hole" | undefined {
     const { image, pdata } = this;
-    return image && pdata && findPdata(image, pdata, 8, this.module.size, rva);
+    return pdata && findPdata(image, pdata, 8, this.module.size, rva);
   }
 
   /** x64: the unwind information at an address. */
   unwindInfo(rva: number): UnwindInfo | "hole" | "unsupported" {
     let info = this.#infos.get(rva);
     if (info === undefined) {
-      info = this.image ? readUnwindInfo(this.image, rva) : "hole";
+      info = readUnwindInfo(this.image, rva);
       this.#infos.set(rva, info);
     }
     return info;
@@ -99,10 +113,10 @@ export class ModuleMap {
   /** One above the highest address of any module. */
   readonly end: bigint = 0n;
 
-  constructor(modules: readonly DumpModule[], provider: SymbolProvider) {
+  constructor(modules: readonly DumpModule[], memory: Memory, provider: SymbolProvider) {
     this.#modules = modules
       .filter(({ size }) => size > 0)
-      .map((module) => new WalkedModule(module, provider))
+      .map((module) => new WalkedModule(module, memory, provider))
       .sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
     for (const { base, size } of this.#modules) if (base + size > this.end) this.end = base + size;
   }

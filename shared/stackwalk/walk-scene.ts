@@ -1,6 +1,5 @@
 import type { CpuArch, VirtualAddress } from "../dump/address.ts";
 import type { DumpOs, DumpThread } from "../dump/dump.ts";
-import { readExact } from "../dump/memory.ts";
 import type { ModuleMap, WalkedModule } from "./module-map.ts";
 import type { StackReader } from "./stack-reader.ts";
 
@@ -19,13 +18,11 @@ export interface WalkScene {
   readonly strip: (address: bigint) => bigint;
 }
 
-/** Code bytes up to an address or from it: from the dump's memory, else from the image; fewer where they are not there. */
+/** Code from an address on, from the dump's memory or the image; fewer bytes where they are not there. */
 export function codeBytes(scene: WalkScene, address: bigint, length: number): Uint8Array {
-  const { bytes } = scene.stack.memory.read(address as VirtualAddress, length);
-  if (bytes.length === length) return bytes;
   const module = scene.modules.find(address);
-  const fromImage = module?.image?.read(Number(address - module.base), length);
-  return fromImage && fromImage.length > bytes.length ? fromImage : bytes;
+  if (module) return module.image.read(Number(address - module.base), length);
+  return scene.stack.memory.read(address as VirtualAddress, length).bytes;
 }
 
 /** Longest form of a call that is looked for before a return address. */
@@ -35,14 +32,11 @@ const CALL_BYTES = 7;
  * Whether a call instruction of x86 or x64 ends at an address.
  * @returns undefined where the code cannot be read
  */
-export function followsCall(scene: WalkScene, module: WalkedModule, address: bigint): boolean | undefined {
-  const start = (address - BigInt(CALL_BYTES)) as VirtualAddress;
+export function followsCall(scene: Pick<WalkScene, "cpu">, module: WalkedModule, address: bigint): boolean | undefined {
   const rva = Number(address - module.base) - CALL_BYTES;
   if (rva < 0) return undefined;
-  const fromImage = module.image?.read(rva, CALL_BYTES);
-  const bytes =
-    fromImage && fromImage.length === CALL_BYTES ? fromImage : readExact(scene.stack.memory, start, CALL_BYTES);
-  return bytes && endsWithCall(bytes, scene.cpu === "x86");
+  const bytes = module.image.read(rva, CALL_BYTES);
+  return bytes.length === CALL_BYTES ? endsWithCall(bytes, scene.cpu === "x86") : undefined;
 }
 
 /** ModRM forms of `call r/m` (FF /2) by how many bytes before the end they start. */

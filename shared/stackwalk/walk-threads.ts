@@ -59,7 +59,7 @@ function startOf(dump: Dump, thread: DumpThread, index: number, options: WalkOpt
  */
 export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkOptions = {}): StackWalk {
   const cpu = cpuWalkerOf(dump.cpu);
-  const modules = new ModuleMap(dump.modules, provider);
+  const modules = new ModuleMap(dump.modules, dump.memory, provider);
   const indices = options.threads ?? [...dump.threads.keys()];
   const limit = Math.min(options.maxFrames ?? DEFAULT_MAX_FRAMES, Math.ceil(MAX_FRAMES_IN_ALL / (indices.length || 1)));
   const tasks: Task[] = [];

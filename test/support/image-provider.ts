@@ -47,7 +47,8 @@ export class ImageDirectories implements SymbolProvider {
   }
 }
 
-function openImage(path: string): { image: ImageBytes; headers: PeHeaders } | undefined {
+/** An image file with its headers; undefined where it is none. */
+export function openImage(path: string): { image: ImageBytes; headers: PeHeaders } | undefined {
   const bytes = fetchedFile(path);
   const headers = readPeHeaders(headerBytes(bytes));
   return (
