@@ -7,13 +7,14 @@ import { bareDump } from "../dump/bare-dump.ts";
 import type { Dump } from "../dump/dump.ts";
 import { DumpError } from "../dump/errors.ts";
 import { openDump } from "../dump/open-dump.ts";
-import { Notes } from "../notes.ts";
+import { attemptStep, Notes } from "../notes.ts";
 import { buildReport } from "../report/build-report.ts";
 import type { CrashReport } from "../report/crash-report.ts";
 import { crashReason } from "../triage/crash-reason.ts";
-import { firstVerdict } from "../triage/first-verdict.ts";
 import { CURRENT_GROUPING } from "../triage/grouping-configs.ts";
+import { judge } from "../triage/judge.ts";
 import { kernelReason } from "../triage/kernel-reason.ts";
+import { decodeStop } from "../triage/stop-codes/decode-stop.ts";
 import { loadWords, Words, type WordTable } from "../triage/words/words.ts";
 import type { Platform } from "./ports.ts";
 
@@ -110,7 +111,7 @@ async function analyzeOnce(source: ByteSource, options: AnalyzeOptions): Promise
     notes.add(error.code, "dump", error.message);
     dump = bareDump(source.size);
   }
-  return finish(dump, notes, counting.counts, options);
+  return finish(dump, runner, notes, counting.counts, options);
 }
 
 /** The least that can be said: what the first bytes tell, with a note why there is no more. */
@@ -130,25 +131,36 @@ async function analyzeHeader(
     const runner = new StepRunner(budgetSource(cut, options.limits));
     await runner.prefetch();
     const dump = await openDump(runner, notes);
-    return finish({ ...dump, size: source.size, truncated: false }, notes, counting.counts, options);
+    return finish({ ...dump, size: source.size, truncated: false }, runner, notes, counting.counts, options);
   } catch (error) {
     if (error instanceof SourceError) throw error;
-    return finish(bareDump(source.size), notes, counting.counts, options);
+    return finish(bareDump(source.size), undefined, notes, counting.counts, options);
   }
 }
 
 /** Both kernel headers; of a minidump the header, the directory and often the system info. */
 const HEADER_BYTES = 0x2000;
 
-async function finish(dump: Dump, notes: Notes, counts: IoCounts, options: AnalyzeOptions): Promise<Analysis> {
+async function finish(
+  dump: Dump,
+  runner: StepRunner | undefined,
+  notes: Notes,
+  counts: IoCounts,
+  options: AnalyzeOptions,
+): Promise<Analysis> {
   const words = await loadWords(wordsFor(dump));
   const crash = dump.bugcheck ? kernelReason(dump, words) : crashReason(dump, words);
-  const verdict = firstVerdict(dump, words, crash?.type);
+  const stop =
+    dump.bugcheck && runner
+      ? await attemptStep(runner, notes, "stop-code", () => decodeStop({ dump, words, notes }))
+      : undefined;
+  const verdict = judge({ dump, crashType: crash?.type, ...(stop ? { stop } : {}) });
   const report = buildReport({
     dump,
     words,
     crash,
     verdict,
+    stop,
     grouping: CURRENT_GROUPING,
     bucketId: options.platform.hash([CURRENT_GROUPING, verdict.groupingKey]),
     md5: options.platform.md5,
@@ -167,6 +179,7 @@ function reject(reason: string, size: number, notes: Notes, counts: IoCounts, op
     words,
     crash: undefined,
     verdict: undefined,
+    stop: undefined,
     grouping: CURRENT_GROUPING,
     bucketId: undefined,
     md5: options.platform.md5,

@@ -1,6 +1,7 @@
 import type { VirtualAddress } from "../dump/address.ts";
 import type { Dump } from "../dump/dump.ts";
 import { baseName, moduleLabel } from "../triage/module-at.ts";
+import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 import type { Verdict } from "../triage/verdict.ts";
 import type { Words } from "../triage/words/words.ts";
 import { accessField, exceptionFields, hintedArgument } from "./exception-fields.ts";
@@ -21,6 +22,8 @@ export interface AnalysisInput {
   readonly words: Words;
   readonly verdict: Verdict;
   readonly md5: (bytes: Uint8Array) => Uint8Array;
+  /** What the stop code's arguments led to. */
+  readonly stop?: StopFacts;
   /** The crashing thread's frames, innermost first; without them frame 0 is taken from the registers. */
   readonly frames?: readonly StackTextFrame[];
 }
@@ -39,6 +42,7 @@ export function analysisFields(input: AnalysisInput): Fields {
     ...irqlField(dump, words),
     ...faultingField(dump, words),
     ...recordFields(dump, words),
+    ...input.stop?.analysis,
     ...classFields(verdict, dump, words),
     ...(dump.process.name === undefined ? {} : { PROCESS_NAME: oneLine(baseName(dump.process.name)) }),
     ...stackFields(dump, frames),

@@ -4,6 +4,7 @@ import type { Dump } from "../dump/dump.ts";
 import type { Note } from "../notes.ts";
 import type { CrashReason } from "../triage/crash-reason.ts";
 import { baseName, moduleLabel } from "../triage/module-at.ts";
+import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 import type { Verdict } from "../triage/verdict.ts";
 import type { Words } from "../triage/words/words.ts";
 import { analysisFields } from "./analysis-fields.ts";
@@ -22,6 +23,8 @@ export interface ReportInput {
   readonly crash: CrashReason | undefined;
   /** Absent when the file was rejected. */
   readonly verdict: Verdict | undefined;
+  /** What the stop code's arguments led to; absent for user dumps. */
+  readonly stop: StopFacts | undefined;
   readonly grouping: string;
   readonly bucketId: string | undefined;
   readonly md5: (bytes: Uint8Array) => Uint8Array;
@@ -73,6 +76,7 @@ export function buildReport(input: ReportInput): CrashReport {
         }
       : null,
     kernel: kernelPart(dump),
+    faulting_context: input.stop ? faultingContextPart(dump, input.stop) : null,
     ...kernelLists(dump),
     pid: dump.process.pid ?? null,
     process_uptime: uptime,
@@ -84,7 +88,9 @@ export function buildReport(input: ReportInput): CrashReport {
     threads: dump.threads.map((thread, index) => threadPart(dump, words, thread, index)),
     crashing_thread: crashingThreadPart(dump, words),
     lsb_release: (dump.extras["lsb_release"] as Record<string, string | null> | undefined) ?? null,
-    analysis: verdict ? analysisFields({ dump, words, verdict, md5: input.md5 }) : {},
+    analysis: verdict
+      ? analysisFields({ dump, words, verdict, md5: input.md5, ...(input.stop ? { stop: input.stop } : {}) })
+      : {},
     culprit: verdict ? culpritPart(dump, verdict) : null,
     bucket:
       verdict && input.bucketId !== undefined
@@ -112,7 +118,7 @@ function culpritPart(dump: Dump, verdict: Verdict): CrashReport["culprit"] {
   const image = verdict.module ?? verdict.unloadedModule;
   const label = image && (dump.bugcheck ? moduleLabel(dump, image) : baseName(image.path));
   return {
-    module: image ? baseName(image.path) : null,
+    module: image ? baseName(image.path) : (verdict.imageName ?? null),
     version: verdict.module?.version ?? null,
     symbol:
       verdict.symbol ??
@@ -162,4 +168,21 @@ function assertionText(dump: Dump): string | null {
     | { expression: string; function: string; file: string; line: number }
     | undefined;
   return info?.expression ? `${info.expression} in ${info.function}, ${info.file}:${info.line}` : null;
+}
+
+/** Registers where the failure happened, which of a kernel dump are not those of the bug check. */
+function faultingContextPart(dump: Dump, stop: StopFacts): NonNullable<CrashReport["faulting_context"]> | null {
+  const { faultingContext: context, faultSource: source } = stop;
+  if (!context || source === undefined) return null;
+  const hex = (address: bigint): string => hexAddress(address, dump.pointerSize);
+  const optional = (address: bigint | undefined): string | null => (address === undefined ? null : hex(address));
+  return {
+    source,
+    trap_frame: optional(stop.trapFrame),
+    context_record: optional(stop.contextRecord),
+    exception_record: optional(stop.exceptionRecord?.at),
+    ip: hex(context.pc),
+    sp: hex(context.sp),
+    registers: Object.fromEntries(Object.entries(context.registers).map(([name, value]) => [name, hex(value)])),
+  };
 }

@@ -179,6 +179,19 @@ export const crashReportSchema = z.object({
   processes: z
     .array(z.object({ pid: pub(count), name: pub(text), parent_pid: pub(count.nullable()), created: pub(text) }))
     .optional(),
+  /** Registers where the failure happened, and the record that holds them; of a kernel dump, when one was found. */
+  faulting_context: z
+    .object({
+      source: pub(z.string()),
+      trap_frame: hex.nullable(),
+      context_record: hex.nullable(),
+      exception_record: hex.nullable(),
+      ip: pub(hex),
+      sp: hex,
+      registers: z.record(z.string(), hex),
+    })
+    .nullable()
+    .optional(),
   pid: pub(count.nullable()),
   process_uptime: pub(z.number().nullable()),
   main_module: pub(count.nullable()),

@@ -46,25 +46,11 @@ export function bugcheckStr(dump: Dump): string {
 }
 
 /** DEFAULT_BUCKET_ID by the generation of Windows. */
-function defaultBucketId(build: number | undefined): string {
+export function defaultBucketId(build: number | undefined): string {
   if (build === undefined || build < 6000) return "DRIVER_FAULT";
   if (build < 7600) return "VISTA_DRIVER_FAULT";
   if (build < 9200) return "WIN7_DRIVER_FAULT";
   if (build < 9600) return "WIN8_DRIVER_FAULT";
   if (build < 10240) return "WINBLUE_DRIVER_FAULT";
   return "WIN10_DRIVER_FAULT";
-}
-
-/** The three strings; `label` is the blamed module's name. */
-export function kernelBucketStrings(
-  dump: Dump,
-  blame: { readonly label: string | undefined; readonly offset: number | undefined },
-): { bucketString: string; bugcheckStr: string; defaultBucketId: string } {
-  const str = `${dump.kind === "kernel-live" ? "LKD_" : ""}${bugcheckStr(dump)}`;
-  return {
-    bucketString:
-      blame.label === undefined ? `${str}_unknown!unknown_function` : `${str}_${blame.label}!unknown_function`,
-    bugcheckStr: str,
-    defaultBucketId: defaultBucketId(dump.system.osBuild),
-  };
 }

@@ -16,6 +16,8 @@ export interface Verdict {
   readonly module?: DumpModule;
   /** The blamed image, when it was unloaded before the crash. */
   readonly unloadedModule?: DumpUnloadedModule;
+  /** What is blamed where no image of the dump is: a name from the arguments, memory, a processor. */
+  readonly imageName?: string;
   /** Blamed address. */
   readonly address?: VirtualAddress;
   /** Bytes from the image's base to the blamed address. */

@@ -10,7 +10,7 @@ import {
   findExceptionRecords,
   readExceptionRecord,
 } from "../../dump/kernel-dump/trap-frame/exception-record.ts";
-import { findTrapFrames } from "../../dump/kernel-dump/trap-frame/find-trap-frames.ts";
+import { findTrapFrames, type StackBytes } from "../../dump/kernel-dump/trap-frame/find-trap-frames.ts";
 import {
   EXCEPTION_RECORD_BELOW,
   trapFrameBelow,
@@ -50,7 +50,7 @@ export function planHints(scene: StopScene, hints: readonly ContextHint[], searc
     const length = bytesOf(scene, key);
     return length === undefined ? [] : [{ address, length }];
   });
-  const stack = search === "none" ? undefined : stackRange(scene);
+  const [stack] = search === "none" ? [] : stackRanges(scene, faultingIp(scene, hints));
   scene.dump.memory.plan(stack ? [...wanted, stack] : wanted);
 }
 
@@ -123,18 +123,34 @@ function accessOf(value: bigint): Access | undefined {
   return value === 8n || value === 0x10n ? "execute" : undefined;
 }
 
-/** The part of the crashing thread's stack that is searched. */
-function stackRange(scene: StopScene): { address: VirtualAddress; length: number } | undefined {
-  const { thread } = scene;
-  const sp = thread?.context?.sp;
-  const { stack } = thread ?? {};
-  const inside = stack && sp !== undefined && sp >= stack.start && sp < addOffset(stack.start, stack.size);
-  if (stack && (inside || sp === undefined) && stack.size <= MAX_STACK_BYTES)
-    return { address: stack.start, length: stack.size };
-  if (sp === undefined || !scene.isKernelAddress(sp)) return undefined;
+/** The instruction that the arguments name. */
+function faultingIp(scene: StopScene, hints: readonly ContextHint[]): VirtualAddress | undefined {
+  const ip = hints.find(({ key }) => key === "IP");
+  return ip && scene.arg(ip.argument);
+}
+
+/** A range of a stack. */
+interface StackRange {
+  readonly address: VirtualAddress;
+  readonly length: number;
+}
+
+/**
+ * The stacks that are searched, best first. What lies below the stack pointer is residue, unless the registers
+ * are those of the fault itself: then what handled it lies there. The thread's own stack comes second, for
+ * registers that are damaged or of another stack.
+ */
+function stackRanges(scene: StopScene, ip: VirtualAddress | undefined): StackRange[] {
+  const { stack, context } = scene.thread ?? {};
+  const sp = context?.sp;
+  const own: StackRange[] = stack ? [{ address: stack.start, length: Math.min(stack.size, MAX_STACK_BYTES) }] : [];
+  if (sp === undefined || !scene.isKernelAddress(sp)) return own;
+  const end = stack && addOffset(stack.start, stack.size);
+  const inside = stack !== undefined && end !== undefined && sp >= stack.start && sp < end;
+  if (inside && context?.pc === ip) return own;
   const address = (sp & ~7n) as VirtualAddress;
-  const left = inside ? Number(addOffset(stack.start, stack.size) - address) : MAX_STACK_BYTES;
-  return { address, length: Math.min(left, MAX_STACK_BYTES) };
+  const length = Math.min(inside ? Number(end - address) : MAX_STACK_BYTES, MAX_STACK_BYTES);
+  return [{ address, length }, ...(inside ? [] : own)];
 }
 
 /** Looks for the fault on the stack when no argument led to it. */
@@ -143,27 +159,37 @@ export function searchFault(scene: StopScene, hints: readonly ContextHint[], sea
   const isDone = (): boolean =>
     scene.context !== undefined && scene.trapFrame !== undefined && (!raised || scene.exception !== undefined);
   if (search === "none" || isDone()) return;
-  const ip = hints.find(({ key }) => key === "IP");
-  const wanted = ip ? scene.arg(ip.argument) : scene.context?.pc;
+  const ip = faultingIp(scene, hints);
+  const wanted = ip ?? scene.context?.pc;
   const own = scene.thread?.context;
   const standsThere = own !== undefined && wanted !== undefined && own.pc === wanted;
   frameBelow(scene, scene.context ?? (standsThere ? own : undefined));
   if (raised) recordBelow(scene, wanted);
   if (isDone()) return;
-  const range = stackRange(scene);
-  const bytes = range && scene.readUpTo(range.address, range.length);
-  if (range && bytes) {
-    const stack = { start: range.address, bytes };
-    const isCode = (address: VirtualAddress): boolean => address === wanted || scene.isCode(address);
-    searchRecords(scene, stack, wanted, isCode);
-    const frames = findTrapFrames(stack, { cpu: scene.dump.cpu, build: scene.build, isCode });
-    const frame =
-      frames.find(({ context, fromUser }) => !fromUser && context.pc === wanted) ??
-      (search === "newest-trap" ? frames.find(({ fromUser }) => !fromUser) : undefined);
-    const whole = frame && (scene.readTrapFrame(frame.address) ?? frame);
-    if (whole) scene.setTrapFrame(whole, "stack-trap-frame");
+  for (const { address, length } of stackRanges(scene, ip)) {
+    const bytes = scene.readUpTo(address, length);
+    if (bytes.length === 0) continue;
+    searchStack(scene, { start: address, bytes }, wanted, search);
+    break;
   }
   if (standsThere) scene.setContext(own, "header");
+}
+
+/** Records of the wanted instruction on one stack; else, where that is asked for, the newest trap. */
+function searchStack(
+  scene: StopScene,
+  stack: StackBytes,
+  wanted: VirtualAddress | undefined,
+  search: FaultSearch,
+): void {
+  const isCode = (address: VirtualAddress): boolean => address === wanted || scene.isCode(address);
+  searchRecords(scene, stack, wanted, isCode);
+  const frames = findTrapFrames(stack, { cpu: scene.dump.cpu, build: scene.build, isCode });
+  const frame =
+    frames.find(({ context, fromUser }) => !fromUser && context.pc === wanted) ??
+    (search === "newest-trap" ? frames.find(({ fromUser }) => !fromUser) : undefined);
+  const whole = frame && (scene.readTrapFrame(frame.address) ?? frame);
+  if (whole) scene.setTrapFrame(whole, "stack-trap-frame");
 }
 
 /** The trap frame of a known context: right below its stack pointer. */
@@ -187,7 +213,7 @@ function recordBelow(scene: StopScene, wanted: VirtualAddress | undefined): void
 /** CONTEXT and EXCEPTION_RECORD of the very instruction that the arguments name: dispatchers keep them on the stack. */
 function searchRecords(
   scene: StopScene,
-  stack: { readonly start: VirtualAddress; readonly bytes: Uint8Array },
+  stack: StackBytes,
   wanted: VirtualAddress | undefined,
   isCode: (address: VirtualAddress) => boolean,
 ): void {

@@ -40,6 +40,8 @@ export interface StopBlame {
   readonly unloaded?: boolean;
   /** Not a program at all: `memory`, `GenuineIntel`. */
   readonly hardware?: string;
+  /** It explains the failure and blames nobody. */
+  readonly remark?: true;
   /** A user-mode program that did it on purpose or by dying: `svchost.exe`. */
   readonly process?: string;
 }

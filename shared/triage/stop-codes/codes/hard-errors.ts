@@ -9,14 +9,17 @@ import type { StopDecoder } from "../stop-facts.ts";
 export const REGISTRY_HIVE: StopDecoder = {
   codes: [0xc0000218],
   decode: (scene) => {
-    const hive = textAt(scene, scene.arg(1));
+    const text = textAt(scene, scene.arg(1));
+    // Whatever lies at the address decodes to some text; a hive's name is a path or a word of plain letters.
+    const hive = text !== undefined && /^[\x20-\x7e]{3,}$/.test(text) ? text : undefined;
     scene.field("REGISTRY_HIVE", hive);
     if (!hive) {
       scene.notes.add("stop.no-name", "stop-code", "the name of the hive is not in the dump");
       return;
     }
     const seen = `the registry hive ${baseName(hive)} could not be loaded`;
-    scene.blame("decoder", { rule: "registry-hive", seen, confidence: "medium", hardware: "registry" });
+    // No image is to blame for a file that cannot be read; who asked for it stands on the stack.
+    scene.blame("decoder", { rule: "registry-hive", seen, confidence: "none", remark: true });
   },
 };
 

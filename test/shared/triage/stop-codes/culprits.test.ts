@@ -263,7 +263,7 @@ describe("processes and hard errors", () => {
     write(memory, "\\SystemRoot\\System32\\Config\\SOFTWARE");
     const facts = await decode(0xc0000218, [POOL, 0, 0, 0], { memory });
     expect(facts.analysis["REGISTRY_HIVE"]).toBe("\\SystemRoot\\System32\\Config\\SOFTWARE");
-    expect(facts.blame[0]?.hardware).toBe("registry");
+    expect(facts.blame[0]).toMatchObject({ rule: "registry-hive", remark: true });
   });
 
   it("says so when the name is not in the dump or is no text", async () => {

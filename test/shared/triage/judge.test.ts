@@ -1,7 +1,10 @@
 import { virtualAddress } from "../../../shared/dump/address.ts";
 import { bareDump } from "../../../shared/dump/bare-dump.ts";
 import type { Dump, DumpModule } from "../../../shared/dump/dump.ts";
-import { firstVerdict } from "../../../shared/triage/first-verdict.ts";
+import { Notes } from "../../../shared/notes.ts";
+import { judge } from "../../../shared/triage/judge.ts";
+import { decodeStop } from "../../../shared/triage/stop-codes/decode-stop.ts";
+import type { Verdict } from "../../../shared/triage/verdict.ts";
 import { ALL_WORDS, loadWords, type Words } from "../../../shared/triage/words/words.ts";
 
 const NT = 0xfffff80000000000n;
@@ -42,6 +45,11 @@ function kernelDump(code: number, args: [bigint, bigint, bigint, bigint], extra:
   };
 }
 
+/** The verdict as the analysis makes it: with what the stop code's decoder finds in no memory at all. */
+function firstVerdict(dump: Dump, words: Words, crashType: string | undefined): Verdict {
+  return judge({ dump, crashType, stop: decodeStop({ dump, words, notes: new Notes() }) });
+}
+
 function userDump(extra: Partial<Dump> = {}): Dump {
   return {
     ...bareDump(1),
@@ -61,7 +69,7 @@ function userDump(extra: Partial<Dump> = {}): Dump {
   };
 }
 
-describe("firstVerdict", () => {
+describe("judge", () => {
   let words: Words;
   beforeAll(async () => {
     words = await loadWords(ALL_WORDS);
@@ -94,8 +102,8 @@ describe("firstVerdict", () => {
   });
 
   it("says little when only nt was seen", () => {
-    const verdict = firstVerdict(kernelDump(0x1a, [0x41792n, 1n, 2n, 3n]), words, undefined);
-    expect(verdict).toMatchObject({ confidence: "low", bucketString: "0x1A_41792_nt!unknown_function" });
+    const verdict = firstVerdict(kernelDump(0x1a, [0x5003n, 1n, 2n, 3n]), words, undefined);
+    expect(verdict).toMatchObject({ confidence: "low", bucketString: "0x1a_5003_nt!unknown_function" });
     expect(verdict.reasons.at(-1)?.rule).toBe("inbox-module");
   });
 
@@ -105,11 +113,36 @@ describe("firstVerdict", () => {
     [0x7e, [0xffffffff80000003n, DRIVER, 0n, 0n], "0x7E_80000003"],
     [0x133, [0n, 0n, 0n, 0n], "0x133_DPC"],
     [0x133, [1n, 0n, 0n, 0n], "0x133_ISR"],
-    [0x139, [3n, 0n, 0n, 0n], "0x139_3"],
+    [0x139, [3n, 0n, 0n, 0n], "0x139_3_CORRUPT_LIST_ENTRY"],
     [0xc0000218, [0xe144c418n, 0n, 0n, 0n], "0xc0000218"],
-    [0x50, [1n, 0n, 0n, 0n], "0x50"],
+    [0x50, [1n, 0n, 0n, 0n], "AV_INVALID"],
   ] as const)("names the failure of stop code %p %p: %s", (code, args, expected) => {
     expect(firstVerdict(kernelDump(code, [...args]), words, undefined).bugcheckStr).toBe(expected);
+  });
+
+  it("blames memory where one bit of an argument differs, and no driver", () => {
+    const verdict = firstVerdict(kernelDump(0x1a, [0x41792n, 1n, 2n, 3n]), words, undefined);
+    expect(verdict).toMatchObject({ imageName: "memory", bucketString: "MEMORY_CORRUPTION_ONE_BIT" });
+    expect(verdict.groupingKey).toBe("km:memory_corruption_one_bit");
+  });
+
+  it("blames the first frame that is nobody's plumbing, never a guessed one", () => {
+    const frame = (offset: bigint, trust: string, symbol?: string) => ({
+      address: virtualAddress(offset),
+      trust,
+      ...(symbol === undefined ? {} : { symbol }),
+    });
+    const dump = kernelDump(0x1a, [0x5003n, 1n, 2n, 3n]);
+    const walked = [frame(NT + 0x500n, "context"), frame(DRIVER + 0x20n, "cfi", "AcmeWrite")];
+    expect(judge({ dump, crashType: undefined, frames: walked })).toMatchObject({
+      bucketString: "0x1a_5003_Acme!AcmeWrite",
+      confidence: "low",
+      groupingKey: "km:0x1a_5003_acme!acmewrite",
+    });
+    const guessed = [frame(NT + 0x500n, "context"), frame(DRIVER + 0x20n, "scan")];
+    const verdict = judge({ dump, crashType: undefined, frames: guessed });
+    expect(verdict.bucketString).toBe("0x1a_5003_nt!unknown_function");
+    expect(verdict.reasons.map(({ rule }) => rule)).toContain("stack-guess");
   });
 
   it("marks a live dump", () => {
