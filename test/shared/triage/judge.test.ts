@@ -135,13 +135,13 @@ describe("judge", () => {
     const dump = kernelDump(0x1a, [0x5003n, 1n, 2n, 3n]);
     const walked = [frame(NT + 0x500n, "context"), frame(DRIVER + 0x20n, "cfi", "AcmeWrite")];
     expect(judge({ dump, crashType: undefined, frames: walked })).toMatchObject({
-      bucketString: "0x1a_5003_Acme!AcmeWrite",
+      bucketString: "0x1A_5003_Acme!AcmeWrite",
       confidence: "low",
       groupingKey: "km:0x1a_5003_acme!acmewrite",
     });
     const guessed = [frame(NT + 0x500n, "context"), frame(DRIVER + 0x20n, "scan")];
     const verdict = judge({ dump, crashType: undefined, frames: guessed });
-    expect(verdict.bucketString).toBe("0x1a_5003_nt!unknown_function");
+    expect(verdict.bucketString).toBe("0x1A_5003_nt!unknown_function");
     expect(verdict.reasons.map(({ rule }) => rule)).toContain("stack-guess");
   });
 

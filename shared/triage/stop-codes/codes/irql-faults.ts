@@ -17,6 +17,7 @@ function byValue(value: bigint): Access {
   return value === 1n ? "write" : "read";
 }
 
+/** 0x0A: memory that is not there was touched at a raised IRQL. */
 export const IRQL_NOT_LESS_OR_EQUAL: StopDecoder = {
   codes: [0x0a],
   fault: "argument-ip",

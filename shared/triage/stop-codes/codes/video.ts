@@ -3,6 +3,7 @@ import type { StopDecoder } from "../stop-facts.ts";
 
 /** Display drivers that hang: the stack is the watchdog's, the driver stands in the arguments. */
 
+/** 0x116, 0x117, 0x141: a display driver did not come back in time; argument 2 lies in it. */
 export const VIDEO_TDR: StopDecoder = {
   codes: [0x116, 0x117, 0x141],
   decode: (scene) => {
