@@ -15,7 +15,7 @@ import { ALL_WORDS, loadWords } from "../../shared/triage/words/words.ts";
 
 /**
  * Compares decodeStop with the truth of generated kernel dumps, scenario by scenario:
- * `node test/generated/stop-check.ts GENERATOR [--type TYPE]... [--arch x64|x86|arm64] [--only SCENARIO] [--build N]... [--seed N]`
+ * `node test/generated/stop-check.ts GENERATOR [--type TYPE]... [--arch x64|x86|arm64] [--only SCENARIO] [--build N]... [--seed N] [-- ARGUMENTS OF THE GENERATOR]`
  * GENERATOR is the generator's mkdump.py. Not part of the tests: the generator is no part of the project.
  */
 
@@ -43,6 +43,8 @@ interface Options {
   readonly arch: string;
   readonly only: string | undefined;
   readonly seed: string;
+  /** Passed to the generator as they are. */
+  readonly extra: readonly string[];
 }
 
 function optionsOf([generator, ...args]: readonly string[]): Options {
@@ -57,6 +59,7 @@ function optionsOf([generator, ...args]: readonly string[]): Options {
     arch: all("arch")[0] ?? "x64",
     only: all("only")[0],
     seed: all("seed")[0] ?? "1",
+    extra: args.includes("--") ? args.slice(args.indexOf("--") + 1) : [],
   };
 }
 
@@ -155,6 +158,7 @@ async function main(): Promise<void> {
         const args = ["--scenario", scenario, "--type", kind, "--seed", options.seed, "--out", file];
         if (style) args.push("--triage-style", style);
         if (build) args.push("--build", build);
+        args.push(...options.extra);
         if (options.arch !== "x64") args.push("--arch", options.arch);
         if (scenario === "0x161" && kind === "triage") continue;
         all += 1;

@@ -52,8 +52,6 @@ export const KSWITCH_FRAME_AMD64 = struct("KSWITCH_FRAME", 0x40, {
   Return: at(0x38, u64),
 });
 
-/** Trap handlers keep RBP at this distance from the trap frame. */
-export const RBP_IN_HANDLER = 0x80n;
 /** Selectors of code: kernel, 64-bit user, 32-bit user. */
 export const KERNEL_CS = 0x10;
 const USER_CS = 0x33;

@@ -1,15 +1,9 @@
 import { addOffset, type CpuArch, type VirtualAddress } from "../../address.ts";
 import type { CpuContext } from "../../cpu-context.ts";
-import { type Memory, readExact, readPointer } from "../../memory.ts";
-import { EXCEPTION_RECORD64 } from "../format.ts";
-import {
-  completeAmd64,
-  decodeTrapFrameAmd64,
-  KEXCEPTION_FRAME_AMD64,
-  KTRAP_FRAME_AMD64,
-  RBP_IN_HANDLER,
-} from "./amd64.ts";
+import { type Memory, readExact } from "../../memory.ts";
+import { completeAmd64, decodeTrapFrameAmd64, KEXCEPTION_FRAME_AMD64, KTRAP_FRAME_AMD64 } from "./amd64.ts";
 import { decodeTrapFrameArm64, KTRAP_FRAME_ARM64 } from "./arm64.ts";
+import { readExceptionRecord } from "./exception-record.ts";
 import { decodeTrapFrameX86, KTRAP_FRAME_X86 } from "./x86.ts";
 
 /** What the kernel saved of interrupted code when it entered through a trap. */
@@ -97,23 +91,23 @@ export const EXCEPTION_RECORD_BELOW = 0xa8;
 
 /**
  * Adds what a KEXCEPTION_FRAME saved: R12 to R15, RBX, RSI, RDI stand in no trap frame. Something must say
- * that the record is there (residue looks alike): KeBugCheckEx was called right below it, the exception record
- * that its function makes is of this very trap, or its RBP is the handler's. Without one the frame stays as it is.
+ * that the record is there, since residue looks alike (a function that pushes RBP leaves the very value that
+ * the field Rbp would have): KeBugCheckEx was called right below it, or the exception record that its function
+ * makes is of this very trap. Without one the frame stays as it is.
  */
 function withNonvolatile(memory: Memory, frame: TrapFrame, stopSp: VirtualAddress | undefined): TrapFrame {
-  for (const below of [BUGCHECK_DISPATCH, EXCEPTION_DISPATCH]) {
-    const address = addOffset(frame.address, -below);
-    const bytes = readExact(memory, address, KEXCEPTION_FRAME_AMD64.size);
-    if (!bytes) continue;
-    const called = stopSp !== undefined && address === addOffset(stopSp, 8);
-    const handlersRbp = KEXCEPTION_FRAME_AMD64.from(bytes).Rbp === frame.address + RBP_IN_HANDLER;
-    const raised = below === EXCEPTION_DISPATCH && recordAddress(memory, frame) === frame.context.pc;
-    if (called || handlersRbp || raised) return completeAmd64(frame, bytes);
-  }
-  return frame;
+  const bugcheckFrame = addOffset(frame.address, -BUGCHECK_DISPATCH);
+  const called = stopSp !== undefined && bugcheckFrame === addOffset(stopSp, 8);
+  if (!called && !wasRaised(memory, frame)) return frame;
+  const address = called ? bugcheckFrame : addOffset(frame.address, -EXCEPTION_DISPATCH);
+  const bytes = readExact(memory, address, KEXCEPTION_FRAME_AMD64.size);
+  return bytes ? completeAmd64(frame, bytes) : frame;
 }
 
-function recordAddress(memory: Memory, frame: TrapFrame): VirtualAddress | undefined {
-  const at = addOffset(frame.address, EXCEPTION_RECORD64.offsetOf("ExceptionAddress") - EXCEPTION_RECORD_BELOW);
-  return readPointer(memory, at, 8);
+/** NTSTATUS codes that are raised are warnings and errors. */
+const FIRST_RAISED_CODE = 0x8000_0000;
+
+function wasRaised(memory: Memory, frame: TrapFrame): boolean {
+  const record = readExceptionRecord(memory, addOffset(frame.address, -EXCEPTION_RECORD_BELOW), 8);
+  return record !== undefined && record.code >= FIRST_RAISED_CODE && record.address === frame.context.pc;
 }

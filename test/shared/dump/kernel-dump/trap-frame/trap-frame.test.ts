@@ -11,6 +11,7 @@ import { contextRecord, exceptionRecord, FakeMemory, trapFrame } from "../../../
 
 const CODE = 0xfffff800_00001000n;
 const AT = 0xffffc000_00002000n as VirtualAddress;
+const RECORD = 0xc0000005;
 const isCode = (address: bigint): boolean => address >= CODE && address < CODE + 0x1000n;
 
 function stackOf(memory: FakeMemory, start: bigint, length: number) {
@@ -29,19 +30,21 @@ describe("x64 trap frames", () => {
   });
 
   it.each([
-    [
-      "the exception's record below it names its instruction",
-      (m: FakeMemory) => m.number(AT - 0xa8n + 0x10n, CODE),
-      undefined,
-      0x1e0n,
-    ],
-    ["the handler's RBP stands in it", (m: FakeMemory) => m.number(AT - 0x1e0n + 0xf8n, AT + 0x80n), undefined, 0x1e0n],
-    ["KeBugCheckEx was called right below it", (m: FakeMemory) => m, AT - 0x148n, 0x140n],
-  ])("is completed where %s", (_, prove, sp, below) => {
-    const written = trapFrame(memory(), AT, { rip: CODE }).number(AT - below + 0x118n, 0x12n);
-    const frame = readTrapFrame(prove(written), "amd64", AT, 19041, sp as VirtualAddress | undefined);
+    ["the record of its exception lies below", RECORD, undefined, 0x1e0n],
+    ["KeBugCheckEx was called right below", 0, AT - 0x148n, 0x140n],
+  ])("is completed where %s", (_, code, sp, below) => {
+    const written = exceptionRecord(trapFrame(memory(), AT, { rip: CODE }), AT - 0xa8n, code, CODE);
+    written.number(AT - below + 0x118n, 0x12n);
+    const frame = readTrapFrame(written, "amd64", AT, 19041, sp as VirtualAddress | undefined);
     expect(frame?.context.registers["r12"]).toBe(0x12n);
     expect(Object.keys(frame?.context.registers ?? {})).toHaveLength(17);
+  });
+
+  it("is not completed by residue: a pushed RBP, a record of another trap", () => {
+    const written = trapFrame(memory(), AT, { rip: CODE }).number(AT - 0x140n + 0xf8n, AT + 0x80n);
+    exceptionRecord(written, AT - 0xa8n, RECORD, CODE + 1n);
+    const frame = readTrapFrame(written, "amd64", AT, 19041, (AT - 0x200n) as VirtualAddress);
+    expect(Object.keys(frame?.context.registers ?? {})).toHaveLength(10);
   });
 
   it.each([
