@@ -22,8 +22,8 @@ interface TruthModule {
   readonly path: string;
   readonly base: string;
   readonly size: string;
-  readonly timestamp: string;
-  readonly checksum: string;
+  readonly timestamp: string | null;
+  readonly checksum?: string | null;
   readonly pdb: { readonly name: string; readonly guid: string; readonly age: number } | null;
 }
 
@@ -45,11 +45,13 @@ interface Truth {
     threads?: ReadonlyArray<{ tid: number }>;
   }>;
   readonly current: {
-    readonly cpu: number;
     readonly thread: string;
-    readonly tid: number;
-    readonly process_name: string;
-    readonly pid: number;
+    readonly process: string;
+    /** The rest is absent on x86. */
+    readonly cpu?: number;
+    readonly tid?: number;
+    readonly process_name?: string;
+    readonly pid?: number;
     readonly stack_limit?: string;
     readonly stack_base?: string;
     readonly prcbs?: readonly string[];
@@ -74,7 +76,6 @@ const BUILDS = "7601 9600 10240 15063 16299 17134 17763 18362 19041".split(" ");
 const big = ["--modules", "200", "--processes", "300"];
 const huge = ["--modules", "300", "--processes", "1000"];
 const sets: string[][] = [
-  ...SCENARIOS.split(" ").flatMap((scenario) => TYPES.map((type) => ["--scenario", scenario, "--type", type])),
   ...BUILDS.flatMap((build) => ["1", "2"].map((seed) => of("0x7E", "bitmap-kernel", "--build", build, "--seed", seed))),
   ...["0xD1", "0x8E", "0x7E", "0xC0000218"].flatMap((scenario) =>
     ["full", "summary", "bitmap-full", "bitmap-kernel"].flatMap((type) =>
@@ -94,6 +95,7 @@ const sets: string[][] = [
     (kind) => of("0xD1", "bitmap-kernel", "--corrupt", kind),
   ),
   ...["overlapping-runs", "zero-kdbg", "looped-modules"].map((kind) => of("0xD1", "full", "--corrupt", kind)),
+  ...SCENARIOS.split(" ").flatMap((scenario) => TYPES.map((type) => of(scenario, type))),
 ];
 
 function of(scenario: string, type: string, ...rest: string[]): string[] {
@@ -199,9 +201,10 @@ function compare(dump: Dump, truth: Truth, cut: boolean): string[] {
     field("modules.base", ours?.base, address(module.base));
     field("modules.size", ours?.size, Number(module.size));
     field("modules.path", ours?.path, module.path);
-    field("modules.checksum", ours?.checksum, Number(module.checksum));
-    if (ours?.timestamp !== undefined) field("modules.timestamp", ours.timestamp, Number(module.timestamp));
-    else field("modules.timestamp not told", truth.header.build >= 10240, false);
+    if (module.checksum) field("modules.checksum", ours?.checksum, Number(module.checksum));
+    if (ours?.timestamp !== undefined && module.timestamp !== null)
+      field("modules.timestamp", ours.timestamp, Number(module.timestamp));
+    else if (module.timestamp !== null) field("modules.timestamp not told", truth.header.build >= 10240, false);
     if (ours?.identity !== "read" || !module.pdb) continue;
     field(
       "modules.pdb",
@@ -236,20 +239,22 @@ function compare(dump: Dump, truth: Truth, cut: boolean): string[] {
   }
   const { current } = truth;
   const thread = dump.threads[0];
-  field("process.pid", dump.process.pid, current.pid);
-  field("process.name", dump.process.name, current.process_name.slice(0, 15));
-  field("thread.id", thread?.id, current.tid);
+  const owner = truth.processes.find(({ eprocess }) => eprocess === current.process);
+  const [pid, processName] = [current.pid ?? owner?.pid, current.process_name ?? owner?.name];
+  if (pid !== undefined) field("process.pid", dump.process.pid, pid);
+  if (processName !== undefined) field("process.name", dump.process.name, processName.slice(0, 15));
+  if (current.tid !== undefined) field("thread.id", thread?.id, current.tid);
   field("thread.address", thread?.address, address(current.thread));
   if (current.stack_limit && current.stack_base) {
     const size = Number(BigInt(current.stack_base) - BigInt(current.stack_limit));
     field("thread.stack", [thread?.stack?.start, thread?.stack?.size], [address(current.stack_limit), size]);
   }
-  const owned = truth.processes.find(({ pid }) => pid === current.pid)?.threads;
-  if (owned && current.pid !== 0) {
+  const owned = owner?.threads;
+  if (owned && pid !== 0) {
     const ids = new Set(dump.threads.filter(({ name }) => name !== "Idle").map(({ id }) => id));
     field("process.threads", owned.filter(({ tid }) => !ids.has(tid)).length, 0);
   }
-  field("processor.number", dump.processor?.number, current.cpu);
+  if (current.cpu !== undefined) field("processor.number", dump.processor?.number, current.cpu);
   if (current.prcbs) {
     field(
       "processors.address",

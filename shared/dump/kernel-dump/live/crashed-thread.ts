@@ -225,9 +225,9 @@ export function threadOf(context: LiveContext, record: ThreadRecord, pid: number
 export function stackOf(context: LiveContext, { bytes }: ThreadRecord): DumpThread["stack"] {
   const { kdbg, pointerSize } = context;
   const baseAt = kdbg?.value("OffsetKThreadStackBase") ?? tableOf(context)?.stackBase;
-  // StackLimit stands before StackBase since Windows 8; on x64 always at this place.
-  const limitAt = kdbg?.value("OffsetKThreadStackLimit") ?? (pointerSize === 8 ? 0x30 : undefined);
-  if (baseAt === undefined || limitAt === undefined) return undefined;
+  // ARM64 has no table, but there it stands where x64 has it.
+  const limitAt = kdbg?.value("OffsetKThreadStackLimit") ?? tableOf(context)?.stackLimit ?? 0x30;
+  if (baseAt === undefined) return undefined;
   const base = pointerAt(bytes, baseAt, pointerSize);
   const limit = pointerAt(bytes, limitAt, pointerSize);
   if (base === undefined || limit === undefined || !isKernelPointer(limit, pointerSize)) return undefined;

@@ -1,7 +1,7 @@
 import type { StepRunner } from "../../../bytes/step-runner.ts";
 import { attemptStep, attemptTogether, type Notes } from "../../../notes.ts";
 import type { VirtualAddress } from "../../address.ts";
-import type { Dump, DumpModule, DumpProcessor } from "../../dump.ts";
+import type { Dump, DumpListedProcess, DumpModule, DumpProcess, DumpProcessor } from "../../dump.ts";
 import type { TypeLayout } from "../../type-layout.ts";
 import { readBlobChain } from "../blobs.ts";
 import { unlessFill, unlessFillWide } from "../fill.ts";
@@ -70,7 +70,10 @@ export async function readLiveDump(
   const all = processors.processors();
   const index = crashed.crashedIndex(all);
   const stopped = all.find((one) => one.index === index);
-  await attemptTogether(runner, notes, "kernel/threads", crashed.rest(index));
+  await attemptTogether(runner, notes, "kernel/threads", [
+    ...crashed.rest(index),
+    ...(index === undefined ? processes.findOwner(header.record.DirectoryTableBase) : []),
+  ]);
 
   const facts = recordFacts(context, crashed.process(index), crashed.thread(index));
   const blobs = await attemptStep(runner, notes, "secondary-data", (bytes) =>
@@ -103,7 +106,7 @@ export async function readLiveDump(
       ...(cpuInfo === undefined ? {} : { cpuInfo }),
       ...(texts.buildLab === undefined ? {} : { buildLab: texts.buildLab }),
     },
-    process: facts.process,
+    process: processes.owner ? ownerFacts(processes.owner) : facts.process,
     modules: withIdentities(modules.modules(), identities),
     unloadedModules: unloaded.unloaded(),
     threads,
@@ -165,6 +168,11 @@ function kernelIdentity(
   // Its size stands in the headers that are read here.
   const kernel: DumpModule = { base: kernelBase, size: 0x4000_0000, path: "", identity: "not-read" };
   return identityTasks(memory, [kernel], created, found);
+}
+
+/** The crashed process where only the list tells of it. */
+function ownerFacts({ pid, name, createTime }: DumpListedProcess): DumpProcess {
+  return { pid, ...(name === undefined ? {} : { name }), ...(createTime === undefined ? {} : { createTime }) };
 }
 
 /** A processor as dumps give it. */

@@ -2,7 +2,7 @@ import { dataView } from "../../../bytes/layout.ts";
 import type { Task } from "../../../bytes/step-runner.ts";
 import { addOffset, type VirtualAddress } from "../../address.ts";
 import type { DumpListedProcess } from "../../dump.ts";
-import { readExact } from "../../memory.ts";
+import { readExact, readPointer } from "../../memory.ts";
 import { filetimeToMillis } from "../fill.ts";
 import { clientIdAt, imageNameAt } from "../record-fields.ts";
 import { type Links, orderList } from "./linked-list.ts";
@@ -42,6 +42,7 @@ export class ProcessList {
   #headLinks: Links | undefined;
   #shape: ProcessShape | undefined;
   readonly #around = new Set<VirtualAddress>();
+  #owner: DumpListedProcess | undefined;
   #neighbours = 0;
   /** Whether a way ended by our limits and not by the list. */
   #cut = false;
@@ -90,6 +91,37 @@ export class ProcessList {
       notes.add(`kernel.list-${end}`, WHERE, `${order.length} processes were found, ${fromTail} of them from the tail`);
     }
     return order.map((at) => (this.#entries.get(at) as ProcessEntry).process);
+  }
+
+  /**
+   * Work that looks among the listed processes for the owner of an address space, for dumps whose records of
+   * processors and threads cannot be read. System's own is shared by kernel threads, so it counts like any other.
+   * @param table DirectoryTableBase of the dump's header
+   */
+  findOwner(table: bigint): Task[] {
+    const shape = this.#shape;
+    const { memory, pointerSize } = this.#context;
+    if (!shape) return [];
+    // Flag bits stand below: 32-byte alignment on x86 PAE, pages elsewhere.
+    const low = pointerSize === 8 ? 12n : 5n;
+    const listed = this.processes();
+    return [
+      optional(this.#context, WHERE, () => {
+        const places = listed.map(({ address }) => addOffset(address, shape.directoryTable));
+        memory.plan(places.map((address) => ({ address, length: pointerSize })));
+        const at = places.findIndex((address) => {
+          const value = readPointer(memory, address, pointerSize);
+          return value !== undefined && value >> low === table >> low;
+        });
+        this.#owner = listed[at];
+        return [];
+      }),
+    ];
+  }
+
+  /** What {@link findOwner} found. */
+  get owner(): DumpListedProcess | undefined {
+    return this.#owner;
   }
 
   #first(links: Links): Task[] {

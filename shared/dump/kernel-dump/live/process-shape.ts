@@ -53,7 +53,7 @@ export function processShape(context: LiveContext, first: VirtualAddress): Proce
   });
   const byTable = table && {
     ...{ from: "table" as const, links: table.uniqueProcessId + pointerSize, name: table.imageFileName },
-    ...{ createTime: table.createTime, ...common },
+    ...{ createTime: table.createTime, parent: table.parent, peb: table.peb, ...common },
   };
   if (byTable && isSystem(memory, first, byTable, pointerSize)) return byTable;
   return recogniseShape(memory, first, common, pointerSize) ?? byTable;
