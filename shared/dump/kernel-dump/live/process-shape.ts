@@ -55,7 +55,11 @@ export function processShape(context: LiveContext, first: VirtualAddress): Proce
     ...{ from: "table" as const, links: table.uniqueProcessId + pointerSize, name: table.imageFileName },
     ...{ createTime: table.createTime, parent: table.parent, peb: table.peb, ...common },
   };
-  if (byTable && isSystem(memory, first, byTable, pointerSize)) return byTable;
+  if (byTable && isSystem(memory, first, byTable, pointerSize)) {
+    // Links and name can be as far apart in a system whose records start elsewhere (19041 and 26100 agree so).
+    const exact = table.build === context.build || table.sizeEProcess === kdbg?.value("SizeEProcess");
+    if (exact || startsProcess(memory, (first - BigInt(byTable.links)) as VirtualAddress)) return byTable;
+  }
   return recogniseShape(memory, first, common, pointerSize) ?? byTable;
 }
 
@@ -64,6 +68,11 @@ function isSystem(memory: Memory, first: VirtualAddress, shape: ProcessShape, po
   const { bytes } = memory.read(start, shape.name - shape.links + pointerSize + 16);
   const name = imageNameAt(bytes, shape.name - shape.links + pointerSize);
   return clientIdAt(bytes, 0, pointerSize) === SYSTEM_PID && name === "System";
+}
+
+function startsProcess(memory: Memory, base: VirtualAddress): boolean {
+  const { bytes } = memory.read(base, 2);
+  return bytes[0] === PROCESS_OBJECT && bytes[1] === 0;
 }
 
 /** By form: the first process is `System` with id 4, and its record starts with the header of a process object. */
@@ -78,14 +87,22 @@ function recogniseShape(
   let name = 3 * pointerSize;
   while (name + 16 <= behind.length && imageNameAt(behind, name) !== "System") name += 4;
   if (name + 16 > behind.length) return undefined;
-  const before = memory.read((first - BigInt(BEFORE)) as VirtualAddress, BEFORE).bytes;
+  const before = bytesBefore(memory, first);
   for (let back = 16; back <= before.length; back += pointerSize) {
     const at = before.length - back;
     const isProcess = before[at] === PROCESS_OBJECT && before[at + 1] === 0;
     const waiters = isProcess ? pointerAt(before, at + 8, pointerSize) : undefined;
     const table = pointerAt(before, at + common.directoryTable, pointerSize);
-    if (waiters === undefined || !isKernelPointer(waiters, pointerSize) || !table) continue;
+    const isTable = table !== undefined && table > 0xfffn && table < 1n << 52n;
+    if (waiters === undefined || !isKernelPointer(waiters, pointerSize) || !isTable) continue;
     return { from: "recognition", links: back, name: back - pointerSize + name, ...common };
   }
   return undefined;
+}
+
+/** What lies directly before an address: of the page before only when it is there. */
+function bytesBefore(memory: Memory, address: VirtualAddress): Uint8Array {
+  const inPage = Math.min(BEFORE, Number(address & 0xfffn));
+  const whole = memory.read((address - BigInt(BEFORE)) as VirtualAddress, BEFORE);
+  return whole.hole ? memory.read((address - BigInt(inPage)) as VirtualAddress, inPage).bytes : whole.bytes;
 }
