@@ -1,7 +1,8 @@
 import type { RuntimeFunction, UnwindInfo } from "../image/unwind-amd64.ts";
-import { AMD64_REGISTERS, type Registers } from "./amd64-registers.ts";
+import { AMD64_REGISTERS } from "./amd64-registers.ts";
 import type { StackFrame } from "./frame.ts";
 import type { WalkedModule } from "./module-map.ts";
+import type { Registers } from "./registers.ts";
 import { codeBytes, type WalkScene } from "./walk-scene.ts";
 
 /**

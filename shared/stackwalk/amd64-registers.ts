@@ -1,10 +1,8 @@
 import type { Caller, FrameTrust } from "./frame.ts";
+import type { Registers } from "./registers.ts";
 
 /** Registers by their number in unwind codes and instructions. */
 export const AMD64_REGISTERS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split(" ");
-
-/** Registers while a frame is undone. */
-export type Registers = Record<string, bigint | undefined>;
 
 /** A caller with its registers, `rip` and `rsp` among them. */
 export function callerAmd64(

@@ -3,9 +3,10 @@ import { KTRAP_FRAME_AMD64 } from "../dump/kernel-dump/trap-frame/amd64.ts";
 import { readTrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import { type RuntimeFunction, UNWIND_OP, type UnwindCode, type UnwindInfo } from "../image/unwind-amd64.ts";
 import { undoEpilog } from "./amd64-epilog.ts";
-import { AMD64_REGISTERS, callerAmd64, type Registers } from "./amd64-registers.ts";
+import { AMD64_REGISTERS, callerAmd64 } from "./amd64-registers.ts";
 import type { FrameRegisters, StackFrame, Unwound } from "./frame.ts";
 import type { WalkedModule } from "./module-map.ts";
+import type { Registers } from "./registers.ts";
 import type { WalkScene } from "./walk-scene.ts";
 
 /** Registers that a call keeps. Windows also keeps RSI and RDI, other systems do not. */

@@ -1,5 +1,6 @@
 import { callerAmd64 } from "./amd64-registers.ts";
 import { keptAmd64, returnAmd64, unwindAmd64 } from "./amd64-unwind.ts";
+import { byCfi } from "./by-cfi.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
 import type { StackFrame, Unwound } from "./frame.ts";
 import { scanForCaller } from "./scan.ts";
@@ -33,6 +34,10 @@ export const AMD64: CpuWalker = {
   callBytes: 1n,
   isAddress: (value) => value < LOW_END || value >= HIGH_START,
   byUnwindData: unwindAmd64,
+  bySymbols: (scene, module, frame) =>
+    byCfi(scene, module, frame, keptAmd64(scene, frame.registers), (ip, sp, registers) =>
+      callerAmd64("cfi", ip, sp, registers),
+    ),
   /** A call to nowhere: its return address is on top of the stack. */
   undoCall: (scene, frame) => returnAmd64(scene, frame.sp, keptAmd64(scene, frame.registers)),
   byFramePointer: framePointer,

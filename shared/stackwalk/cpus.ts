@@ -1,8 +1,11 @@
 import type { CpuArch } from "../dump/address.ts";
 import { AMD64 } from "./amd64.ts";
+import { ARM } from "./arm.ts";
+import { ARM64 } from "./arm64.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
+import { X86 } from "./x86.ts";
 
-const WALKERS: Partial<Record<CpuArch, CpuWalker>> = { amd64: AMD64 };
+const WALKERS: Partial<Record<CpuArch, CpuWalker>> = { amd64: AMD64, arm: ARM, arm64: ARM64, x86: X86 };
 
 /** How threads of a CPU are walked; undefined: frame 0 is all there is. */
 export function cpuWalkerOf(cpu: CpuArch): CpuWalker | undefined {

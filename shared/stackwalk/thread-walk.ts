@@ -107,8 +107,9 @@ export class ThreadWalk {
       if (caller.ip < FIRST_CODE) return "end";
       if (!this.#cpu.isAddress(caller.ip)) return undefined;
     }
-    const moved =
-      caller.sp > frame.sp || (caller.sp === frame.sp && this.frames.length === 1 && caller.ip !== frame.ip);
+    // A leaf of ARM has nothing on its stack: only what was interrupted can be one.
+    const leaf = caller.sp === frame.sp && frame.interrupted && caller.ip !== frame.ip;
+    const moved = caller.sp > frame.sp || leaf;
     if (moved && this.#staysOn(frame.sp, caller)) return caller;
     // Another stack: only unwind data lead there, and to each place once.
     if (caller.trust !== "cfi" || this.#entered.has(caller.sp)) return undefined;

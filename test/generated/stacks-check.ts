@@ -10,7 +10,7 @@ import { openDump } from "../../shared/dump/open-dump.ts";
 import { attemptTogether, Notes } from "../../shared/notes.ts";
 import type { StackFrame } from "../../shared/stackwalk/frame.ts";
 import { NO_SYMBOLS, type SymbolProvider } from "../../shared/stackwalk/symbol-provider.ts";
-import { type ThreadStack, walkThreads } from "../../shared/stackwalk/walk-threads.ts";
+import { walkThreads } from "../../shared/stackwalk/walk-threads.ts";
 import { openImage } from "../support/image-provider.ts";
 
 /**
@@ -42,7 +42,7 @@ interface TruthFrame {
 interface Truth {
   readonly modules: readonly { readonly base: string; readonly image_file: string | null }[];
   readonly stack: readonly TruthFrame[];
-  readonly other_threads: readonly { readonly ethread: string; readonly stack: readonly TruthFrame[] }[];
+  readonly other_threads?: readonly { readonly ethread: string; readonly stack: readonly TruthFrame[] }[];
 }
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
@@ -60,7 +60,9 @@ function imagesOf(truth: Truth, generator: string): SymbolProvider {
 
 /** Frames that what is in the dump can tell: the user part ends with the frame whose stack is missing. */
 function recoverable(stack: readonly TruthFrame[]): readonly TruthFrame[] {
-  const lost = stack.findIndex(({ stack_in_dump }) => !stack_in_dump);
+  // Triage dumps hold the kernel's stack, which the truth does not count as memory.
+  const isTriage = stack.every(({ stack_in_dump }) => !stack_in_dump);
+  const lost = stack.findIndex(({ stack_in_dump, user }) => (isTriage ? user : !stack_in_dump));
   return lost < 0 ? stack : stack.slice(0, lost + 1);
 }
 
@@ -73,7 +75,10 @@ interface Compared {
   readonly lines: readonly string[];
 }
 
-function compare(truth: readonly TruthFrame[], frames: readonly StackFrame[]): Compared {
+function compare(all: readonly TruthFrame[], frames: readonly StackFrame[]): Compared {
+  // The registers in a header may be those of the fault, some frames up.
+  const first = frames[0] ? all.findIndex(({ ip }) => ip === hex((frames[0] as StackFrame).ip)) : 0;
+  const truth = all.slice(Math.max(0, first));
   const wanted = recoverable(truth);
   let right = 0;
   while (right < wanted.length && frames[right] && hex((frames[right] as StackFrame).ip) === wanted[right]?.ip)
@@ -102,21 +107,25 @@ async function check(file: string, generator: string, withImages: boolean): Prom
   await attemptTogether(runner, notes, "stacks", walk.tasks);
   const took = performance.now() - started;
   await local.close();
-  const crashed = walk.stacks.find(({ thread }) => thread === dump.crashingThread) as ThreadStack;
+  const crashed = walk.stacks.find(({ thread }) => thread === dump.crashingThread);
+  if (!crashed) {
+    process.stdout.write(`DIFF ${file.replace(/^.*\//, "")}: no crashing thread\n`);
+    return;
+  }
   const main = compare(truth.stack, crashed.frames);
   const good = main.right === main.wanted && main.bogus === 0;
   const others = walk.stacks.filter(({ thread, frames }) => thread !== dump.crashingThread && frames.length > 0);
   let othersRight = 0;
   for (const { thread, frames } of others) {
     const address = dump.threads[thread]?.address;
-    const is = truth.other_threads.find(({ ethread }) => address !== undefined && BigInt(ethread) === address);
+    const is = truth.other_threads?.find(({ ethread }) => address !== undefined && BigInt(ethread) === address);
     const result = is && compare(is.stack, frames);
     if (result && result.right === result.wanted && result.bogus === 0) othersRight += 1;
   }
   const cost = `${source.counts.requests - before.requests} requests, ${source.counts.rounds - before.rounds} rounds, ${took.toFixed(1)} ms`;
   process.stdout.write(
     `${good ? "ok  " : "DIFF"} ${file.replace(/^.*\//, "")}: ${main.right}/${main.wanted} frames, ours ${main.ours}, bogus ${main.bogus}, ` +
-      `end ${crashed.end}; others ${othersRight}/${others.length} of ${truth.other_threads.length}; ${cost}\n`,
+      `end ${crashed.end}; others ${othersRight}/${others.length} of ${truth.other_threads?.length ?? 0}; ${cost}\n`,
   );
   if (!good && process.argv.includes("--list")) process.stdout.write(`${main.lines.join("\n")}\n`);
   for (const note of notes.list()) process.stdout.write(`    note ${note.code} ${note.where} ${note.detail}\n`);
