@@ -87,7 +87,7 @@ export class BreakpadSymbols implements SymbolFile {
 
   /** Where each function of the address was at: a caller at its call, the innermost at the line record. */
   #places(place: FunctionPlace): Pick<SymbolHit, "file" | "line" | "inlines"> {
-    const known = place.calls.findIndex((call) => call === undefined);
+    const known = place.calls.indexOf(undefined);
     const calls = (known < 0 ? place.calls : place.calls.slice(0, known)) as readonly InlineCall[];
     const sources = [
       ...calls.map((call) => ({ line: call.callLine, file: call.callFile })),

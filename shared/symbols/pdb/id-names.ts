@@ -1,0 +1,35 @@
+import { type Pdb, STREAM } from "./pdb.ts";
+import { readStructure } from "./pdb-types.ts";
+import { LEAF, TypeRecords } from "./type-records.ts";
+
+/** Names of inlined functions: the id stream's records, with the classes that they are members of. */
+export class IdNames {
+  readonly #ids: TypeRecords;
+  readonly #types: TypeRecords;
+
+  /** @throws FormatError, MissingRanges */
+  constructor(pdb: Pdb) {
+    this.#ids = new TypeRecords(pdb.msf.stream(STREAM.ipi));
+    this.#types = new TypeRecords(pdb.msf.stream(STREAM.tpi));
+  }
+
+  /** Qualified name of a function, without its parameters; undefined when the id is none of a function. */
+  functionName(id: number): string | undefined {
+    const record = this.#ids.record(id);
+    if (!record) return undefined;
+    const { leaf, data } = record;
+    if (leaf !== LEAF.functionId && leaf !== LEAF.memberFunctionId) return undefined;
+    const scope = data.u32();
+    data.skip(4);
+    const name = data.text();
+    const outer = leaf === LEAF.functionId ? this.#namespace(scope) : readStructure(this.#types, scope)?.name;
+    return outer ? `${outer}::${name}` : name;
+  }
+
+  #namespace(scope: number): string | undefined {
+    const record = scope === 0 ? undefined : this.#ids.record(scope);
+    if (record?.leaf !== LEAF.stringId) return undefined;
+    record.data.skip(4);
+    return record.data.text();
+  }
+}

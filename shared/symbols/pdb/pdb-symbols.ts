@@ -1,0 +1,175 @@
+import type {
+  CfiRules,
+  InlinedFunction,
+  SourcePlace,
+  SymbolHit,
+  WinFrameData,
+} from "../../stackwalk/symbol-provider.ts";
+import type { AddressTable } from "../address-table.ts";
+import type { Demangle, SymbolFile } from "../symbol-file.ts";
+import { AddressSpace } from "./address-space.ts";
+import { CompilandSymbols, type Procedure } from "./compiland-symbols.ts";
+import { type Compiland, readCompilands, readContributions } from "./dbi-modules.ts";
+import { FrameRecords } from "./frame-records.ts";
+import { IdNames } from "./id-names.ts";
+import type { LineRef } from "./line-tables.ts";
+import type { DbiParts, Pdb } from "./pdb.ts";
+import { type Publics, readPublics } from "./publics.ts";
+
+/** IMAGE_FILE_MACHINE_I386: the only one whose functions have FPO and frame data. */
+const X86 = 0x14c;
+/** A compiland without symbols. */
+const NO_STREAM = 0xffff;
+/** Compilands that are kept parsed; the oldest goes. A stack touches few. */
+const MAX_KEPT = 64;
+
+/** A compiland as it was found for an address. */
+interface Found {
+  readonly compiland: CompilandSymbols;
+  readonly procedure: Procedure | undefined;
+}
+
+/** A PDB 7.0 as symbols of its image: compilands are read when an address of theirs is asked for. */
+export class PdbSymbols implements SymbolFile {
+  readonly debugId: string;
+  readonly #pdb: Pdb;
+  readonly #demangle: Demangle;
+  readonly #kept = new Map<number, CompilandSymbols>();
+  #space: AddressSpace | undefined;
+  #compilands: readonly Compiland[] | undefined;
+  #contributions: AddressTable | undefined;
+  #publics: Publics | undefined;
+  #frames: FrameRecords | undefined;
+  #idNames: IdNames | undefined;
+
+  constructor(pdb: Pdb, demangle: Demangle) {
+    this.debugId = pdb.debugId;
+    this.#pdb = pdb;
+    this.#demangle = demangle;
+  }
+
+  lookup(rva: number): SymbolHit | undefined {
+    const { dbi } = this.#pdb;
+    if (!dbi) return undefined;
+    const space = this.#addresses(dbi);
+    const linked = space.toLinked(rva);
+    if (linked === undefined) return undefined;
+    const found = this.#find(dbi, linked);
+    if (found?.procedure) return this.#procedure(found.compiland, found.procedure, rva, linked);
+    return this.#public(dbi, rva, linked, found?.compiland);
+  }
+
+  covers(rva: number): boolean | undefined {
+    const { dbi } = this.#pdb;
+    const linked = dbi && this.#addresses(dbi).toLinked(rva);
+    if (!dbi || linked === undefined) return undefined;
+    if (!this.#addresses(dbi).sectionOf(linked)?.executable) return false;
+    return this.#find(dbi, linked)?.procedure ? true : undefined;
+  }
+
+  cfi(): CfiRules | undefined {
+    return undefined;
+  }
+
+  frameData(rva: number): WinFrameData | undefined {
+    const { dbi } = this.#pdb;
+    if (dbi?.machine !== X86) return undefined;
+    this.#frames ??= new FrameRecords(this.#pdb, this.#addresses(dbi));
+    return this.#frames.at(rva);
+  }
+
+  /** All compilands that have symbols, in the order of their numbers: for lists of everything. */
+  *compilands(): Generator<CompilandSymbols> {
+    const { dbi } = this.#pdb;
+    if (!dbi) return;
+    this.#compilands ??= readCompilands(dbi);
+    for (const compiland of this.#compilands) {
+      if (compiland.stream !== NO_STREAM) yield new CompilandSymbols(this.#pdb.msf, compiland, this.#addresses(dbi));
+    }
+  }
+
+  /** Address in the image of an address as linked; undefined when it was thrown away. */
+  imageAddress(linked: number): number | undefined {
+    return this.#pdb.dbi && this.#addresses(this.#pdb.dbi).fromLinked(linked);
+  }
+
+  #addresses(dbi: DbiParts): AddressSpace {
+    this.#space ??= new AddressSpace(dbi);
+    return this.#space;
+  }
+
+  #find(dbi: DbiParts, linked: number): Found | undefined {
+    this.#contributions ??= readContributions(dbi, this.#addresses(dbi));
+    const number = this.#contributions.enclosing(linked)?.offset;
+    if (number === undefined) return undefined;
+    let compiland = this.#kept.get(number);
+    if (!compiland) {
+      this.#compilands ??= readCompilands(dbi);
+      const head = this.#compilands[number];
+      if (!head || head.stream === NO_STREAM) return undefined;
+      compiland = new CompilandSymbols(this.#pdb.msf, head, this.#addresses(dbi));
+      const oldest = this.#kept.size < MAX_KEPT ? undefined : this.#kept.keys().next().value;
+      if (oldest !== undefined) this.#kept.delete(oldest);
+      this.#kept.set(number, compiland);
+    }
+    return { compiland, procedure: compiland.procedureAt(linked) };
+  }
+
+  #procedure(compiland: CompilandSymbols, procedure: Procedure, rva: number, linked: number): SymbolHit {
+    const inlines = compiland.inlinesAt(procedure, linked).map(({ inlinee, place }): InlinedFunction => {
+      this.#idNames ??= new IdNames(this.#pdb);
+      const rawName = this.#idNames.functionName(inlinee) ?? "";
+      return { name: this.#demangle(rawName) ?? rawName, ...this.#place(compiland, place) };
+    });
+    const paramSize = this.frameData(rva)?.paramSize;
+    return {
+      name: this.#demangle(procedure.name) ?? procedure.name,
+      rawName: procedure.name,
+      rva: this.#addresses(this.#pdb.dbi as DbiParts).fromLinked(procedure.start) ?? rva,
+      size: procedure.size,
+      ...(paramSize !== undefined && { parameterSize: paramSize }),
+      ...this.#place(compiland, compiland.lines.lineAt(linked)),
+      inlines,
+    };
+  }
+
+  #public(dbi: DbiParts, rva: number, linked: number, compiland: CompilandSymbols | undefined): SymbolHit | undefined {
+    const space = this.#addresses(dbi);
+    const section = space.sectionOf(linked);
+    this.#publics ??= readPublics(dbi, space);
+    const found = this.#publics.below(linked);
+    if (!found || !section || found.start < section.start) return undefined;
+    const plain = dbi.machine === X86 ? undecorated(found.name) : { name: found.name };
+    const paramSize = this.frameData(rva)?.paramSize ?? plain.parameterBytes;
+    return {
+      name: this.#demangle(found.name) ?? plain.name,
+      rawName: found.name,
+      rva: space.fromLinked(found.start) ?? rva,
+      ...(paramSize !== undefined && { parameterSize: paramSize }),
+      // Assembler sources have lines and no procedures.
+      ...this.#place(compiland, compiland?.lines.lineAt(linked)),
+      inlines: [],
+    };
+  }
+
+  #place(compiland: CompilandSymbols | undefined, ref: LineRef | undefined): SourcePlace {
+    if (!ref || !compiland) return {};
+    const offset = compiland.lines.fileName(ref.file);
+    const file = offset === undefined ? undefined : this.#pdb.nameAt(offset);
+    return { ...(file !== undefined && { file }), ...(ref.line > 0 && { line: ref.line }) };
+  }
+}
+
+/**
+ * A C name of x86 without its decoration: `_cdecl`, `_stdcall@8`, `@fastcall@8`.
+ * @returns with the bytes that a stdcall function takes off the stack
+ */
+function undecorated(name: string): { readonly name: string; readonly parameterBytes?: number } {
+  const match = /^([_@]?)([^?@]+)@(\d{1,4})$/.exec(name);
+  if (match) {
+    const bytes = Number(match[3]);
+    // The first two words of fastcall come in registers.
+    return { name: match[2] as string, parameterBytes: match[1] === "@" ? Math.max(0, bytes - 8) : bytes };
+  }
+  return { name: name.startsWith("_") && name.length > 1 ? name.slice(1) : name };
+}

@@ -1,0 +1,175 @@
+import type { FetchedBytes } from "../../bytes/block-cache.ts";
+import { FormatError } from "../../bytes/errors.ts";
+import { at, i32, rawBytes, struct, u16, u32 } from "../../bytes/layout.ts";
+import { guidText } from "../../image/codeview.ts";
+import { Cursor } from "./cursor.ts";
+import { Msf, type MsfStream } from "./msf.ts";
+
+/** Streams that have the same number in every PDB. */
+export const STREAM = { info: 1, tpi: 2, dbi: 3, ipi: 4 } as const;
+/** A stream number that says "none". */
+const NO_STREAM = 0xffff;
+/** Longest `/names` that is read. */
+const MAX_NAMES_BYTES = 256 * 1024 * 1024;
+/** Streams with names are few: `/names`, `/LinkInfo`, sources. */
+const MAX_NAMED_STREAMS = 4096;
+
+/** Head of stream 1. https://llvm.org/docs/PDB/PdbStream.html */
+const PDB_INFO = struct("PDBStream70", 28, {
+  Version: at(0, u32),
+  Signature: at(4, u32),
+  Age: at(8, u32),
+  Guid: at(12, rawBytes(16)),
+});
+
+/** Head of stream 3. https://llvm.org/docs/PDB/DbiStream.html */
+const DBI_HEADER = struct("NewDBIHdr", 64, {
+  VersionSignature: at(0x00, i32),
+  VersionHeader: at(0x04, u32),
+  Age: at(0x08, u32),
+  GlobalStreamIndex: at(0x0c, u16),
+  PublicStreamIndex: at(0x10, u16),
+  SymRecordStream: at(0x14, u16),
+  ModInfoSize: at(0x18, i32),
+  SectionContributionSize: at(0x1c, i32),
+  SectionMapSize: at(0x20, i32),
+  SourceInfoSize: at(0x24, i32),
+  TypeServerMapSize: at(0x28, i32),
+  OptionalDbgHeaderSize: at(0x30, i32),
+  ECSubstreamSize: at(0x34, i32),
+  Machine: at(0x3a, u16),
+});
+
+/** Order of the streams that the optional debug header numbers. */
+const DEBUG_STREAMS = [
+  "fpo",
+  "exception",
+  "fixup",
+  "omapToSource",
+  "omapFromSource",
+  "sectionHeaders",
+  "tokenRidMap",
+  "xdata",
+  "pdata",
+  "newFpo",
+  "originalSectionHeaders",
+] as const;
+
+/** Streams beside the fixed ones, as the optional debug header names them. */
+export type DebugStream = (typeof DEBUG_STREAMS)[number];
+
+/** Parts of stream 3. */
+export interface DbiParts {
+  readonly publics: MsfStream | undefined;
+  readonly records: MsfStream | undefined;
+  /** IMAGE_FILE_MACHINE_*. */
+  readonly machine: number;
+  /** Module infos. */
+  modules(): Uint8Array;
+  /** Section contributions. */
+  contributions(): Uint8Array;
+  debugStream(which: DebugStream): MsfStream | undefined;
+}
+
+/** An opened PDB 7.0: identity and the way to its parts, which are read when they are asked for. */
+export interface Pdb {
+  readonly msf: Msf;
+  /** GUID and age in upper-case hex. */
+  readonly debugId: string;
+  /** Absent in PDBs of types alone. */
+  readonly dbi: DbiParts | undefined;
+  /** Text at an offset of the string table. */
+  nameAt(offset: number): string | undefined;
+}
+
+/**
+ * Opens a PDB 7.0.
+ * @throws FormatError when it is none or contradicts itself
+ * @throws MissingRanges
+ */
+export function openPdb(bytes: FetchedBytes): Pdb {
+  const msf = new Msf(bytes);
+  const info = msf.stream(STREAM.info);
+  if (!info) throw new FormatError("format.bad-value", "the PDB has no info stream");
+  const { Age, Guid } = PDB_INFO.from(info.bytes(0, PDB_INFO.size));
+  const dbiStream = msf.stream(STREAM.dbi);
+  const dbi = dbiStream && readDbi(msf, dbiStream);
+  // Linkers raise the info's age with every write; images carry that of stream 3.
+  const age = dbi?.age ?? Age;
+  let names: Uint8Array | undefined;
+  return {
+    msf,
+    debugId: `${guidText(Guid)}${age.toString(16).toUpperCase()}`,
+    dbi,
+    nameAt: (offset) => {
+      names ??= readNames(msf, namedStream(info, "/names"));
+      return offset < names.length ? new Cursor(names, offset).text() : undefined;
+    },
+  };
+}
+
+function readDbi(msf: Msf, stream: MsfStream): DbiParts & { readonly age: number } {
+  const header = DBI_HEADER.from(stream.bytes(0, DBI_HEADER.size));
+  if (header.VersionSignature !== -1) {
+    throw new FormatError("format.unsupported", "stream 3 has a form older than Visual C++ 7");
+  }
+  const sizes = [
+    header.ModInfoSize,
+    header.SectionContributionSize,
+    header.SectionMapSize,
+    header.SourceInfoSize,
+    header.TypeServerMapSize,
+    header.ECSubstreamSize,
+    header.OptionalDbgHeaderSize,
+  ];
+  const ends: number[] = [DBI_HEADER.size];
+  for (const size of sizes) ends.push((ends.at(-1) as number) + size);
+  if (sizes.some((size) => size < 0) || (ends.at(-1) as number) > stream.size) {
+    throw new FormatError("format.bad-value", "the parts of stream 3 are longer than it");
+  }
+  const part = (index: number): Uint8Array => stream.bytes(ends[index] as number, sizes[index] as number);
+  return {
+    age: header.Age,
+    machine: header.Machine,
+    publics: msf.stream(header.PublicStreamIndex),
+    records: msf.stream(header.SymRecordStream),
+    modules: () => part(0),
+    contributions: () => part(1),
+    debugStream: (which) => {
+      const header = part(6);
+      const index = DEBUG_STREAMS.indexOf(which) * 2;
+      const number = index + 2 <= header.length ? new Cursor(header, index).u16() : NO_STREAM;
+      return number === NO_STREAM ? undefined : msf.stream(number);
+    },
+  };
+}
+
+/** Number of a named stream. */
+function namedStream(info: MsfStream, wanted: string): number | undefined {
+  const cursor = new Cursor(info.bytes(0, Math.min(info.size, 1024 * 1024)), PDB_INFO.size);
+  const texts = cursor.take(cursor.u32());
+  const count = cursor.u32();
+  cursor.skip(4);
+  cursor.skip(cursor.u32() * 4);
+  cursor.skip(cursor.u32() * 4);
+  for (let index = 0; index < Math.min(count, MAX_NAMED_STREAMS); index++) {
+    const offset = cursor.u32();
+    const number = cursor.u32();
+    if (offset < texts.length && new Cursor(texts, offset).text() === wanted) return number;
+  }
+  return undefined;
+}
+
+/** The string table without its head. */
+function readNames(msf: Msf, number: number | undefined): Uint8Array {
+  const stream = number === undefined ? undefined : msf.stream(number);
+  if (!stream) return new Uint8Array(0);
+  const head = new Cursor(stream.bytes(0, Math.min(12, stream.size)));
+  if (head.u32() !== 0xeffe_effe) throw new FormatError("format.bad-signature", "/names is no string table");
+  head.skip(4);
+  const length = head.u32();
+  if (length > MAX_NAMES_BYTES) {
+    throw new FormatError("format.limit-exceeded", "/names is longer than is read", { actual: length });
+  }
+  return stream.bytes(12, length);
+}

@@ -1,0 +1,153 @@
+import { type FetchedBytes, MissingResource } from "../bytes/block-cache.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
+import type { DumpModule } from "../dump/dump.ts";
+import type { TypeLayout } from "../dump/type-layout.ts";
+import type { ImageBytes } from "../image/image-bytes.ts";
+import { attempt, type Notes } from "../notes.ts";
+import type { ModuleSymbols, SymbolProvider } from "../stackwalk/symbol-provider.ts";
+import { BreakpadSymbols } from "./breakpad/breakpad-symbols.ts";
+import { openImageFile } from "./image-file.ts";
+import { type IndexedBreakpad, indexBreakpad } from "./open-breakpad.ts";
+import { openPdb } from "./pdb/pdb.ts";
+import { PdbSymbols } from "./pdb/pdb-symbols.ts";
+import { PdbTypes } from "./pdb/pdb-types.ts";
+import { type Demangle, KEEP_NAMES, type SymbolFile } from "./symbol-file.ts";
+import { type CandidateFile, identityOf, type SymbolFileKind, type SymbolSupplier } from "./symbol-supplier.ts";
+
+/** What symbols of a dump's modules are made of. */
+export interface SymbolizerOptions {
+  readonly supplier: SymbolSupplier;
+  /** Gives a file's bytes to the steps that will ask for symbols: the step runner's. */
+  readonly attach: (source: ByteSource) => FetchedBytes;
+  /** Files that are damaged are noted here. */
+  readonly notes: Notes;
+  readonly demangle?: Demangle;
+  /** An image from the dump's own memory, asked where no file is to be had. */
+  readonly imageFromDump?: (module: DumpModule) => ImageBytes | undefined;
+}
+
+/** A candidate whose opening may still have to read. */
+type Opened =
+  | { readonly kind: "breakpad"; readonly bytes: FetchedBytes; readonly indexed: IndexedBreakpad | undefined }
+  | { readonly kind: "pdb" | "pe"; readonly bytes: FetchedBytes };
+
+/** What a supplier gave for one module and kind of file. */
+interface Delivery {
+  readonly files: readonly Opened[];
+  readonly lookedIn: readonly string[];
+}
+
+/** Symbols, images and type layouts of modules, each file opened once and checked against the module's identity. */
+export class Symbolizer implements SymbolProvider {
+  readonly #options: SymbolizerOptions;
+  readonly #deliveries = new Map<string, Delivery>();
+  readonly #symbols = new Map<string, ModuleSymbols>();
+  readonly #images = new Map<string, ImageBytes | undefined>();
+  readonly #layouts = new Map<string, TypeLayout | undefined>();
+
+  constructor(options: SymbolizerOptions) {
+    this.#options = options;
+  }
+
+  forModule(module: DumpModule): ModuleSymbols | undefined {
+    const { debugFile, debugId } = identityOf(module);
+    if (debugFile === undefined || debugId === undefined) return undefined;
+    const key = `${debugFile}/${debugId}`;
+    const known = this.#symbols.get(key);
+    if (known) return known;
+    const delivery = this.#delivery(module, ["breakpad", "pdb"]);
+    const symbols = this.#choose(delivery, debugId);
+    this.#symbols.set(key, symbols);
+    return symbols;
+  }
+
+  image(module: DumpModule): ImageBytes | undefined {
+    const { codeFile, codeId } = identityOf(module);
+    const key = `${module.base}/${codeFile}/${codeId}`;
+    if (this.#images.has(key)) return this.#images.get(key);
+    let image: ImageBytes | undefined;
+    if (codeFile !== undefined && codeId !== undefined) {
+      for (const file of this.#delivery(module, ["pe"]).files) {
+        image ??= attempt(this.#options.notes, "symbols/image", () => openImageFile(file.bytes, codeId));
+      }
+    }
+    image ??= this.#options.imageFromDump?.(module);
+    this.#images.set(key, image);
+    return image;
+  }
+
+  /** Offsets of structures' fields from a module's PDB; undefined without one. May throw MissingRanges. */
+  typeLayout(module: DumpModule): TypeLayout | undefined {
+    const { debugFile, debugId } = identityOf(module);
+    if (debugFile === undefined || debugId === undefined) return undefined;
+    const key = `${debugFile}/${debugId}`;
+    if (this.#layouts.has(key)) return this.#layouts.get(key);
+    let layout: TypeLayout | undefined;
+    for (const { bytes } of this.#delivery(module, ["pdb"]).files) {
+      layout ??= attempt(this.#options.notes, "symbols/pdb", () => {
+        const pdb = openPdb(bytes);
+        return pdb.debugId === debugId ? new PdbTypes(pdb) : undefined;
+      });
+    }
+    this.#layouts.set(key, layout);
+    return layout;
+  }
+
+  /** The first file that is whole and of this very build; else what is to be said of those that are not. */
+  #choose({ files, lookedIn }: Delivery, debugId: string): ModuleSymbols {
+    let status: "missing" | "mismatched" | "corrupt" = "missing";
+    for (const opened of files) {
+      const file = this.#open(opened);
+      if (file?.debugId === debugId) return guarded(file, lookedIn, this.#options.notes);
+      if (file) status = "mismatched";
+      else if (status === "missing") status = "corrupt";
+    }
+    return noSymbols(status, lookedIn);
+  }
+
+  #open(opened: Opened): SymbolFile | undefined {
+    const demangle = this.#options.demangle ?? KEEP_NAMES;
+    if (opened.kind === "breakpad") {
+      return opened.indexed && new BreakpadSymbols(opened.bytes, opened.indexed.index, demangle);
+    }
+    return attempt(this.#options.notes, "symbols/pdb", () => new PdbSymbols(openPdb(opened.bytes), demangle));
+  }
+
+  /** What the supplier has; asked for once. */
+  #delivery(module: DumpModule, kinds: readonly SymbolFileKind[]): Delivery {
+    const identity = identityOf(module);
+    const key = `${kinds.join()} ${Object.values(identity).join("/")}`;
+    const known = this.#deliveries.get(key);
+    if (known) return known;
+    throw new MissingResource(async () => {
+      if (this.#deliveries.has(key)) return;
+      const { files, lookedIn } = await this.#options.supplier.find(identity, kinds);
+      this.#deliveries.set(key, { files: await Promise.all(files.map((file) => this.#prepare(file))), lookedIn });
+    });
+  }
+
+  async #prepare({ kind, source }: CandidateFile): Promise<Opened> {
+    const { attach, notes } = this.#options;
+    if (kind !== "breakpad") return { kind, bytes: attach(source) };
+    const indexed = await indexBreakpad(source, notes);
+    return { kind, indexed, bytes: indexed?.kept ?? attach(source) };
+  }
+}
+
+/** A file's answers; damage that shows itself late is a note and no answer. */
+function guarded(file: SymbolFile, lookedIn: readonly string[], notes: Notes): ModuleSymbols {
+  const where = "symbols/lookup";
+  return {
+    status: "found",
+    lookedIn,
+    lookup: (rva) => attempt(notes, where, () => file.lookup(rva)),
+    covers: (rva) => attempt(notes, where, () => file.covers(rva)),
+    cfi: (rva) => attempt(notes, where, () => file.cfi(rva)),
+    frameData: (rva) => attempt(notes, where, () => file.frameData(rva)),
+  };
+}
+
+function noSymbols(status: "missing" | "mismatched" | "corrupt", lookedIn: readonly string[]): ModuleSymbols {
+  const nothing = (): undefined => undefined;
+  return { status, lookedIn, lookup: nothing, covers: nothing, cfi: nothing, frameData: nothing };
+}
