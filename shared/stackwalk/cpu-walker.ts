@@ -17,6 +17,6 @@ export interface CpuWalker {
   readonly bySymbols?: (scene: WalkScene, module: WalkedModule, frame: StackFrame, callee?: StackFrame) => Unwound;
   /** Undoes a call whose target holds no code. */
   readonly undoCall: (scene: WalkScene, frame: StackFrame) => Unwound;
-  readonly byFramePointer?: (scene: WalkScene, frame: StackFrame) => Unwound;
+  readonly byFramePointer?: (scene: WalkScene, frame: StackFrame, callee?: StackFrame) => Unwound;
   readonly byScan: (scene: WalkScene, frame: StackFrame) => Unwound;
 }

@@ -10,6 +10,8 @@ export interface WalkScene {
   readonly os: DumpOs;
   /** True in kernel dumps, where trap frames lie on stacks. */
   readonly kernel: boolean;
+  /** Build of a crashed kernel: forms of its records differ. */
+  readonly build: number;
   readonly modules: ModuleMap;
   readonly stack: StackReader;
   /** Bounds of the thread's stack memory, where they are known. */

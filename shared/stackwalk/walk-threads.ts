@@ -90,6 +90,7 @@ function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap): WalkScene 
     pointerSize: dump.pointerSize,
     os: dump.system.os,
     kernel: dump.kernel !== undefined,
+    build: dump.kernel?.minorVersion ?? 0,
     modules,
     stack: new StackReader(dump.memory, dump.pointerSize),
     ...(thread.stack ? { bounds: thread.stack } : {}),

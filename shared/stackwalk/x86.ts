@@ -1,28 +1,14 @@
 import { byCfi } from "./by-cfi.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
-import type { StackFrame, Unwound } from "./frame.ts";
+import type { StackFrame } from "./frame.ts";
 import { scanForCaller } from "./scan.ts";
-import { followsCall, type WalkScene } from "./walk-scene.ts";
+import type { WalkScene } from "./walk-scene.ts";
 import { byFrameData } from "./x86-frame-data.ts";
+import { byFramePointerX86 } from "./x86-frame-pointer.ts";
 import { callerX86, keptX86 } from "./x86-registers.ts";
 
-/** Largest frame that a chain of frame pointers is believed to jump over. */
-const MAX_FRAME = 0x10_0000n;
 /** Largest distance of a pushed EBP to the one it saves when a scan believes it. */
 const MAX_EBP_GAP = 0x2_0000n;
-
-function framePointer(scene: WalkScene, frame: StackFrame): Unwound {
-  const { ebp } = frame.registers;
-  if (ebp === undefined || ebp < frame.sp || ebp - frame.sp > MAX_FRAME) return undefined;
-  const saved = scene.stack.pointer(ebp);
-  const ip = scene.stack.pointer(ebp + 4n);
-  if (saved === undefined || ip === undefined) return undefined;
-  if (ip === 0n) return "end";
-  const module = scene.modules.find(ip - 1n);
-  if (!module || followsCall(scene, module, ip) === false) return undefined;
-  if (saved !== 0n && saved <= ebp) return undefined;
-  return callerX86("frame_pointer", ip, ebp + 8n, { ebp: saved });
-}
 
 /** 32-bit x86: no unwind data in images; symbol files, the chain of EBP, scans. */
 export const X86: CpuWalker = {
@@ -37,7 +23,7 @@ export const X86: CpuWalker = {
     const ip = scene.stack.pointer(frame.sp);
     return ip === undefined ? undefined : callerX86("cfi", ip, frame.sp + 4n, keptX86(frame.registers));
   },
-  byFramePointer: framePointer,
+  byFramePointer: byFramePointerX86,
   byScan: (scene, frame) =>
     scanForCaller(scene, frame, (ip, slot) => callerX86("scan", ip, slot + 4n, scannedEbp(scene, frame, slot))),
 };
