@@ -16,6 +16,7 @@ function framePointer(scene: WalkScene, frame: StackFrame): Unwound {
   const rbp = frame.registers["rbp"];
   // Windows compilers use RBP as they like.
   if (rbp === undefined || scene.os === "Windows NT") return undefined;
+  if (rbp === 0n && frame.trust === "frame_pointer") return "end";
   if (rbp < frame.sp || rbp - frame.sp > MAX_FRAME || (rbp & 7n) !== 0n) return undefined;
   const saved = scene.stack.pointer(rbp);
   const ip = scene.stack.pointer(rbp + 8n);

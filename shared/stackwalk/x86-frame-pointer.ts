@@ -27,6 +27,8 @@ export function byFramePointerX86(scene: WalkScene, frame: StackFrame, callee?: 
     if (outside) return outside;
   }
   const { ebp } = frame.registers;
+  // Threads start with an EBP of zero.
+  if (ebp === 0n && frame.trust === "frame_pointer") return "end";
   if (ebp === undefined || ebp < frame.sp || ebp - frame.sp > MAX_FRAME) return undefined;
   const saved = scene.stack.pointer(ebp);
   const ip = scene.stack.pointer(ebp + 4n);
