@@ -36,8 +36,9 @@ export function evaluatePostfix(
   scope: PostfixScope,
   assign?: (name: string, value: bigint) => void,
 ): bigint | undefined {
-  const tokens = expression.split(" ", MAX_TOKENS + 1);
-  if (tokens.length > MAX_TOKENS) return undefined;
+  // Some linkers leave out the space behind an assignment.
+  const tokens = expression.replaceAll("=", " = ").split(" ", 2 * MAX_TOKENS);
+  if (tokens.length >= 2 * MAX_TOKENS) return undefined;
   const stack: (bigint | string)[] = [];
   const value = (): bigint | undefined => {
     const top = stack.pop();
