@@ -97,13 +97,14 @@ export async function attemptStep<T>(
  * until then stays. Source errors pass through, as in {@link attemptStep}.
  */
 export async function attemptTogether<T>(
-  runner: { runTogether(tasks: readonly T[]): Promise<void> },
+  runner: { runTogether(tasks: readonly T[], maxRounds?: number): Promise<void> },
   notes: Notes,
   where: string,
   tasks: readonly T[],
+  maxRounds?: number,
 ): Promise<void> {
   try {
-    await runner.runTogether(tasks);
+    await runner.runTogether(tasks, maxRounds);
   } catch (error) {
     if (!(error instanceof BudgetError)) throw error;
     notes.add(error.code, where, error.message);

@@ -90,11 +90,12 @@ export class StepRunner {
   /**
    * Runs tasks side by side until none is left: what they miss comes in one round for all, and work
    * that a task finds starts at once. So chains of reads that do not depend on each other share their rounds.
+   * @param maxRounds rounds after which it gives up: a hostile chain of reads has no other end
    * @throws what {@link run} throws; what the tasks wrote down until then stays
    */
-  async runTogether(tasks: readonly Task[]): Promise<void> {
+  async runTogether(tasks: readonly Task[], maxRounds = this.#options.maxRoundsPerStep ?? 10_000): Promise<void> {
     let waiting = [...tasks];
-    while (waiting.length > 0) {
+    for (let round = 0; waiting.length > 0; round++) {
       this.#checkTime();
       const ready = waiting.reverse();
       waiting = [];
@@ -108,7 +109,11 @@ export class StepRunner {
           waiting.push(task);
         }
       }
-      if (missing.length > 0) await this.#supply(missing);
+      if (missing.length === 0) return;
+      if (round >= maxRounds) {
+        throw new BudgetError("budget.rounds", `${round} rounds did not end the work`, { expected: maxRounds });
+      }
+      await this.#supply(missing);
     }
   }
 

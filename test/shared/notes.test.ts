@@ -1,6 +1,6 @@
 import { MissingRanges } from "../../shared/bytes/block-cache.ts";
 import { BudgetError, FormatError, SourceError } from "../../shared/bytes/errors.ts";
-import { attempt, MAX_NOTES, Notes } from "../../shared/notes.ts";
+import { attempt, attemptTogether, MAX_NOTES, Notes } from "../../shared/notes.ts";
 
 describe("Notes", () => {
   it("keeps equal notes once and the order of the others", () => {
@@ -62,5 +62,16 @@ describe("attempt", () => {
     }
     expect(thrown).toBe(error);
     expect(notes.list()).toEqual([]);
+  });
+});
+
+describe("attemptTogether", () => {
+  it("notes a budget and passes on everything else", async () => {
+    const notes = new Notes();
+    const runner = (error: Error) => ({ runTogether: () => Promise.reject(error) });
+    await attemptTogether(runner(new BudgetError("budget.bytes", "used up")), notes, "lists", []);
+    expect(notes.list()).toEqual([{ code: "budget.bytes", where: "lists", detail: "used up" }]);
+    const gone = new SourceError("source.not-found", "gone");
+    await expect(attemptTogether(runner(gone), notes, "lists", [])).rejects.toBe(gone);
   });
 });

@@ -1,7 +1,7 @@
 import type { FetchedBytes } from "../../../shared/bytes/block-cache.ts";
 import { countingSource, memorySource } from "../../../shared/bytes/byte-source.ts";
 import { BudgetError } from "../../../shared/bytes/errors.ts";
-import { FIRST_READ_BYTES, StepRunner, WHOLE_READ_LIMIT } from "../../../shared/bytes/step-runner.ts";
+import { FIRST_READ_BYTES, StepRunner, type Task, WHOLE_READ_LIMIT } from "../../../shared/bytes/step-runner.ts";
 import { sparseSource } from "../../support/synth/sparse-source.ts";
 
 const HUGE = 5 * 2 ** 40;
@@ -69,5 +69,34 @@ describe("StepRunner", () => {
     await expect(late.run(() => 1)).rejects.toBeInstanceOf(BudgetError);
     const aborted = new StepRunner(huge(), { signal: AbortSignal.abort() });
     await expect(aborted.run(() => 1)).rejects.toMatchObject({ code: "budget.time" });
+  });
+
+  it("runs tasks side by side in shared rounds, with the work that they find", async () => {
+    const source = huge();
+    const found: number[] = [];
+    /** Follows `hops` reads from a place of its own. */
+    const chain =
+      (start: number, hops: number): Task =>
+      (bytes) => {
+        bytes.bytes(start, 1);
+        found.push(start);
+        return hops > 1 ? [chain(start + 2 ** 30, hops - 1)] : [];
+      };
+    await new StepRunner(source).runTogether([chain(0, 3), chain(2 ** 40, 3), chain(2 ** 41, 2)]);
+    expect(found).toHaveLength(8);
+    expect(source.counts).toMatchObject({ requests: 8, rounds: 3 });
+  });
+
+  it("keeps what tasks found when one goes on for ever", async () => {
+    const found: number[] = [];
+    const endless =
+      (at: number): Task =>
+      (bytes) => {
+        bytes.bytes(at, 1);
+        found.push(at);
+        return [endless(at + 4096)];
+      };
+    await expect(new StepRunner(huge()).runTogether([endless(0)], 7)).rejects.toMatchObject({ code: "budget.rounds" });
+    expect(found).toHaveLength(7);
   });
 });

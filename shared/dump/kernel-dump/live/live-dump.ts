@@ -29,6 +29,9 @@ import { ProcessorList, type ProcessorRecord } from "./processor-list.ts";
 import { allThreads, recordFacts } from "./record-facts.ts";
 import { UnloadedList } from "./unloaded-list.ts";
 
+/** Rounds that the lists may take: whole ones take about twenty, a hostile chain would go on for thousands. */
+const MAX_ROUNDS = 256;
+
 type Runner = Pick<StepRunner, "run" | "runTogether">;
 
 /**
@@ -58,14 +61,15 @@ export async function readLiveDump(
   const count = unlessFill(header.record.NumberProcessors) ?? 0;
   const processors = new ProcessorList(context, count, (processor) => crashed.running(processor));
   const identities = new Map<VirtualAddress, ModuleIdentity>();
-  await attemptTogether(runner, notes, "kernel", [
+  const work = [
     ...modules.start(),
     ...processes.start(),
     ...processors.start(),
     ...unloaded.start(),
     ...texts.start(times.created === undefined || times.uptimeSeconds === undefined),
     ...kernelIdentity(space, times.created, identities),
-  ]);
+  ];
+  await attemptTogether(runner, notes, "kernel", work, MAX_ROUNDS);
 
   const all = processors.processors();
   const index = crashed.crashedIndex(all);
