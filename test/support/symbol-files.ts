@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { BlockCache, type FetchedBytes } from "../../shared/bytes/block-cache.ts";
 import { BreakpadIndexer } from "../../shared/symbols/breakpad/breakpad-index.ts";
 import { BreakpadSymbols } from "../../shared/symbols/breakpad/breakpad-symbols.ts";
+import { openPdb } from "../../shared/symbols/pdb/pdb.ts";
+import { PdbSymbols } from "../../shared/symbols/pdb/pdb-symbols.ts";
 import { type Demangle, KEEP_NAMES } from "../../shared/symbols/symbol-file.ts";
 import { corpusPath } from "./corpus.ts";
 
@@ -27,4 +29,9 @@ export function corpusBytes(...parts: string[]): Uint8Array {
 /** UTF-8 of lines. */
 export function textBytes(lines: readonly string[]): Uint8Array {
   return new TextEncoder().encode(`${lines.join("\n")}\n`);
+}
+
+/** A PDB whose bytes are all there. */
+export function openPdbSymbols(bytes: Uint8Array, demangle: Demangle = KEEP_NAMES): PdbSymbols {
+  return new PdbSymbols(openPdb(fetched(bytes)), demangle);
 }

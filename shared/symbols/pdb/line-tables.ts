@@ -32,6 +32,8 @@ export class LineTables {
   readonly #inlinees = new Map<number, LineRef>();
   /** Line subsections by the code that they describe. */
   readonly #tables = new AddressTable();
+  /** The subsection that was parsed last: frames of a function come in a row. */
+  #parsed: { readonly offset: number; readonly ranges: readonly LineRange[] } | undefined;
 
   /** @throws FormatError */
   constructor(bytes: Uint8Array, space: AddressSpace) {
@@ -53,7 +55,11 @@ export class LineTables {
   /** The line of an address; undefined where there is no source. */
   lineAt(linked: number): LineRef | undefined {
     const table = this.#tables.enclosing(linked);
-    const range = table && this.#ranges(table.start, table.offset, table.length).find(({ end }) => linked < end);
+    if (!table) return undefined;
+    if (this.#parsed?.offset !== table.offset) {
+      this.#parsed = { offset: table.offset, ranges: this.#ranges(table.start, table.offset, table.length) };
+    }
+    const range = this.#parsed.ranges.find(({ end }) => linked < end);
     // What lies before the first record belongs to calls that were inlined at the function's first line.
     return range;
   }

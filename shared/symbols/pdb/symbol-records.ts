@@ -28,14 +28,13 @@ export function forEachSymbol(
   visit: (cursor: Cursor, kind: number, offset: number) => boolean,
 ): void {
   for (let offset = from; offset + 4 <= bytes.length; ) {
-    const head = new Cursor(bytes, offset);
-    const length = head.u16();
+    const length = (bytes[offset] as number) | ((bytes[offset + 1] as number) << 8);
     const end = offset + 2 + length;
     if (length < 2 || end > bytes.length) {
       throw new FormatError("format.bad-value", "a symbol record has no possible length", { offset, actual: length });
     }
-    const kind = head.u16();
-    if (!visit(new Cursor(bytes.subarray(0, end), offset + 4), kind, offset)) return;
+    const kind = (bytes[offset + 2] as number) | ((bytes[offset + 3] as number) << 8);
+    if (!visit(new Cursor(bytes, offset + 4, end), kind, offset)) return;
     offset = end;
   }
 }

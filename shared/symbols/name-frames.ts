@@ -1,0 +1,61 @@
+import { dataView } from "../bytes/layout.ts";
+import type { Task } from "../bytes/step-runner.ts";
+import type { Dump } from "../dump/dump.ts";
+import type { StackFrame } from "../stackwalk/frame.ts";
+import type { SymbolHit, SymbolProvider } from "../stackwalk/symbol-provider.ts";
+
+/** A frame with its function, and the words that debuggers print beside it. */
+export interface NamedFrame {
+  readonly frame: StackFrame;
+  readonly hit?: SymbolHit;
+  /** False where the module's symbols were not found. */
+  readonly hasSymbols: boolean;
+  /** x64: the caller's home space; x86: what lies above the return address. Absent where memory has a hole. */
+  readonly args?: readonly bigint[];
+}
+
+/** Arguments are read for this many frames: deeper ones nobody prints. */
+const MAX_ARGUMENT_FRAMES = 64;
+
+/**
+ * Names the frames of a walked stack, one task; what it found stays in `out` when it is cut short.
+ * Each frame is named once however often the task runs again.
+ */
+export function nameFrames(
+  dump: Dump,
+  frames: readonly StackFrame[],
+  provider: SymbolProvider,
+  out: NamedFrame[],
+  withArguments: boolean,
+): Task {
+  return () => {
+    while (out.length < frames.length) {
+      const frame = frames[out.length] as StackFrame;
+      const symbols = frame.module ? provider.forModule(frame.module) : undefined;
+      const hit = frame.lookupRva === undefined ? undefined : symbols?.lookup(frame.lookupRva);
+      const args =
+        withArguments && out.length < MAX_ARGUMENT_FRAMES ? argumentsOf(dump, frames, out.length) : undefined;
+      out.push({
+        frame,
+        ...(hit ? { hit } : {}),
+        hasSymbols: symbols?.status === "found",
+        ...(args ? { args } : {}),
+      });
+    }
+    return [];
+  };
+}
+
+/** The first words of a callee's parameters as debuggers show them: where the caller's stack pointer points to. */
+function argumentsOf(dump: Dump, frames: readonly StackFrame[], index: number): bigint[] | undefined {
+  const caller = frames[index + 1];
+  if (!caller) return undefined;
+  const { pointerSize } = dump;
+  const count = pointerSize === 8 ? 4 : 3;
+  const { bytes } = dump.memory.read(caller.sp, count * pointerSize);
+  if (bytes.length < count * pointerSize) return undefined;
+  const view = dataView(bytes);
+  return Array.from({ length: count }, (_, at) =>
+    pointerSize === 8 ? view.getBigUint64(at * 8, true) : BigInt(view.getUint32(at * 4, true)),
+  );
+}
