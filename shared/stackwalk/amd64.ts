@@ -42,8 +42,15 @@ export const AMD64: CpuWalker = {
   /** A call to nowhere: its return address is on top of the stack. */
   undoCall: (scene, frame) => returnAmd64(scene, frame.sp, keptAmd64(scene, frame.registers)),
   byFramePointer: framePointer,
-  byScan: (scene, frame) =>
-    scanForCaller(scene, frame, (ip, slot) => callerAmd64("scan", ip, slot + 8n, pushedFrame(scene, frame, slot))),
+  byScan: (scene, frame) => {
+    const trap = scene.trapFrames().find(({ address }) => address >= frame.sp);
+    const make = (ip: bigint, slot: bigint): Unwound =>
+      callerAmd64("scan", ip, slot + 8n, pushedFrame(scene, frame, slot));
+    const found = scanForCaller(scene, frame, make, trap?.address);
+    if (found || !trap) return found;
+    // Nothing returns from below a trap: what it interrupted is next.
+    return callerAmd64("cfi_scan", trap.context.pc, trap.context.sp, trap.context.registers, true);
+  },
 };
 
 /** RBP behind a scan: what stands below the return address where that looks like a saved frame pointer. */

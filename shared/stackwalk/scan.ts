@@ -5,20 +5,26 @@ import { followsCall, type WalkScene } from "./walk-scene.ts";
 /** Slots that are looked at for a caller; more above a frame whose registers are sure. */
 const SLOTS = 40;
 const SLOTS_BEHIND_SURE = 160;
+/** A whole kernel stack of 24 KiB. */
+const KERNEL_SLOTS = 3072;
 
 /**
  * Looks up the stack for something that a call can have pushed.
  * @param make builds the caller from the return address and the slot that it was found in
+ * @param limit address that the search ends below
  */
 export function scanForCaller(
   scene: WalkScene,
   frame: StackFrame,
   make: (ip: bigint, slot: bigint) => Unwound,
+  limit?: bigint,
 ): Unwound {
-  const slots = frame.trust === "context" || frame.trust === "cfi" ? SLOTS_BEHIND_SURE : SLOTS;
+  const sure = frame.trust === "context" || frame.trust === "cfi";
   const step = BigInt(scene.pointerSize);
   let slot: bigint = (frame.sp + step - 1n) & ~(step - 1n);
-  for (let count = 0; count < slots; count++, slot += step) {
+  // Kernel stacks are short, and whatever stands between two frames of them is a part of it.
+  const slots = scene.kernel ? KERNEL_SLOTS : sure ? SLOTS_BEHIND_SURE : SLOTS;
+  for (let count = 0; count < slots && (limit === undefined || slot < limit); count++, slot += step) {
     const value = scene.stack.pointer(slot);
     if (value === undefined) return undefined;
     if (isReturnAddress(scene, value)) return make(scene.strip(value), slot);

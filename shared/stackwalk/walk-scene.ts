@@ -1,5 +1,6 @@
 import type { CpuArch, VirtualAddress } from "../dump/address.ts";
 import type { DumpOs, DumpThread } from "../dump/dump.ts";
+import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import type { ModuleMap, WalkedModule } from "./module-map.ts";
 import type { StackReader } from "./stack-reader.ts";
 
@@ -16,6 +17,8 @@ export interface WalkScene {
   readonly stack: StackReader;
   /** Bounds of the thread's stack memory, where they are known. */
   readonly bounds?: NonNullable<DumpThread["stack"]>;
+  /** Trap frames on the thread's kernel stack, lowest first, recognised by their form; for scans. */
+  readonly trapFrames: () => readonly TrapFrame[];
   /** An address without its pointer authentication code (ARM64); the address itself elsewhere. */
   readonly strip: (address: bigint) => bigint;
 }

@@ -2,6 +2,8 @@ import type { Task } from "../bytes/step-runner.ts";
 import { addOffset } from "../dump/address.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
 import type { Dump, DumpThread } from "../dump/dump.ts";
+import { findTrapFrames } from "../dump/kernel-dump/trap-frame/find-trap-frames.ts";
+import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import { cpuWalkerOf } from "./cpus.ts";
 import type { StackEnd, StackFrame } from "./frame.ts";
 import { ModuleMap } from "./module-map.ts";
@@ -14,6 +16,8 @@ import type { WalkScene } from "./walk-scene.ts";
 export const DEFAULT_MAX_FRAMES = 4096;
 /** Most frames of all threads together: bounds what a hostile dump of many threads costs. */
 const MAX_FRAMES_IN_ALL = 200_000;
+/** Bytes of a kernel stack that are searched for trap frames. */
+const MAX_KERNEL_STACK = 0x1_0000;
 /** Bytes of a stack that are asked for at once. */
 const PLANNED_BYTES = 0x1_0000;
 
@@ -85,17 +89,34 @@ export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkO
 }
 
 function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap): WalkScene {
+  const build = dump.kernel?.minorVersion ?? 0;
+  let trapFrames: readonly TrapFrame[] | undefined;
   return {
     cpu: dump.cpu,
     pointerSize: dump.pointerSize,
     os: dump.system.os,
     kernel: dump.kernel !== undefined,
-    build: dump.kernel?.minorVersion ?? 0,
+    build,
     modules,
     stack: new StackReader(dump.memory, dump.pointerSize),
     ...(thread.stack ? { bounds: thread.stack } : {}),
+    trapFrames: () => {
+      trapFrames ??= dump.kernel && thread.stack ? trapFramesOf(dump, thread.stack, modules, build) : [];
+      return trapFrames;
+    },
     strip: dump.cpu === "arm64" ? stripper(modules) : (address) => address,
   };
+}
+
+function trapFramesOf(
+  dump: Dump,
+  { start, size }: NonNullable<DumpThread["stack"]>,
+  modules: ModuleMap,
+  build: number,
+): TrapFrame[] {
+  const { bytes } = dump.memory.read(start, Math.min(size, MAX_KERNEL_STACK));
+  const isCode = (address: bigint): boolean => modules.find(address) !== undefined;
+  return findTrapFrames({ start, bytes }, { cpu: dump.cpu, build, isCode });
 }
 
 /**
