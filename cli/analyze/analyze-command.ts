@@ -3,12 +3,14 @@ import { nodePlatform } from "../../shared/adapters/node/platform.ts";
 import { SourceError } from "../../shared/bytes/errors.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
 import { EXIT } from "../exit-codes.ts";
+import { openSymbols } from "./open-symbols.ts";
 import { openTarget, UsageError } from "./open-target.ts";
 
 interface AnalyzeFlags {
   readonly json?: true;
   readonly text?: true;
   readonly budgetBytes?: number;
+  readonly symbols?: readonly string[];
   readonly timing?: true;
 }
 
@@ -17,6 +19,7 @@ Examples:
   $ stopcode analyze MEMORY.DMP                     what !analyze -v would have said
   $ stopcode analyze crash.dmp --json > crash.json  the whole report, schema stopcode.report/1
   $ stopcode analyze s3://dumps/m/pc-17/a.dmp       only the bytes it needs are fetched
+  $ stopcode analyze crash.dmp --symbols ./symbols  functions and lines (SymStore, SSQP or Breakpad layout)
   $ ssh host cat a.dmp | stopcode analyze -         from a pipe
 
 Exit codes: 0 analysed (also partial), 2 wrong usage, 3 not a dump that we read, 4 unreadable source, 1 a bug of ours.`;
@@ -28,6 +31,11 @@ export function analyzeCommand(): Command {
     .argument("<source>", "a file, s3://bucket/key, or - for standard input")
     .addOption(new Option("--json", "print the report as one JSON document").conflicts("text"))
     .addOption(new Option("--text", "print it as !analyze -v does (the default)").conflicts("json"))
+    .addOption(
+      new Option("--symbols <dir>", "look for symbol files and images here; may be given again")
+        .argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value])
+        .default(undefined),
+    )
     .addOption(new Option("--budget-bytes <n>", "read no more than this many bytes").argParser(positiveInteger))
     .option("--timing", "say on stderr what it cost")
     .addHelpText("after", EXAMPLES)
@@ -44,9 +52,12 @@ async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
   } catch (error) {
     return explain(target, error, flags);
   }
+  let symbols: Awaited<ReturnType<typeof openSymbols>> | undefined;
   try {
     const limits = { ...DEFAULT_LIMITS, ...(flags.budgetBytes === undefined ? {} : { bytes: flags.budgetBytes }) };
+    symbols = flags.symbols ? await openSymbols(flags.symbols) : undefined;
     const analysis = await analyzeSource(opened.source, {
+      ...(symbols ? { symbols: symbols.options } : {}),
       limits,
       platform: nodePlatform,
       onBug: (error) =>
@@ -73,6 +84,7 @@ async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
   } catch (error) {
     return explain(target, error, flags);
   } finally {
+    await symbols?.close();
     await opened.close();
   }
 }

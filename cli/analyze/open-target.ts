@@ -3,7 +3,7 @@ import { type ByteSource, memorySource } from "../../shared/bytes/byte-source.ts
 import { SourceError, StopcodeError } from "../../shared/bytes/errors.ts";
 
 /** The command line itself was wrong. */
-export class UsageError extends StopcodeError<"usage.bad-source"> {}
+export class UsageError extends StopcodeError<"usage.bad-source" | "usage.bad-symbols"> {}
 
 /** A source that must be closed. */
 export interface OpenTarget {

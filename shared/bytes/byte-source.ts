@@ -46,9 +46,14 @@ export interface IoCounts {
   rounds: number;
 }
 
-/** A source that counts what passes through it; put it directly around the adapter. */
-export function countingSource(inner: ByteSource): ByteSource & { readonly counts: IoCounts } {
-  const counts: IoCounts = { bytes: 0, requests: 0, rounds: 0 };
+/**
+ * A source that counts what passes through it; put it directly around the adapter.
+ * @param counts where to count; several sources may share one
+ */
+export function countingSource(
+  inner: ByteSource,
+  counts: IoCounts = { bytes: 0, requests: 0, rounds: 0 },
+): ByteSource & { readonly counts: IoCounts } {
   return {
     counts,
     get size() {

@@ -17,6 +17,7 @@ import { kernelReason } from "../triage/kernel-reason.ts";
 import { decodeStop } from "../triage/stop-codes/decode-stop.ts";
 import { loadWords, Words, type WordTable } from "../triage/words/words.ts";
 import type { Platform } from "./ports.ts";
+import { analyzeStacks, type SymbolOptions } from "./stacks.ts";
 
 /** Limits of one analysis (DESIGN, "Budgets"). Reaching one gives a partial report that says so. */
 export interface AnalysisLimits {
@@ -41,6 +42,8 @@ export const DEFAULT_LIMITS: AnalysisLimits = {
 export interface AnalyzeOptions {
   readonly limits: AnalysisLimits;
   readonly platform: Platform;
+  /** Where symbols and images of modules come from; without them stacks go by what is in the dump. */
+  readonly symbols?: SymbolOptions;
   /** Reads no more than the headers: what is left after two kills. */
   readonly headerOnly?: boolean;
   readonly signal?: AbortSignal;
@@ -87,8 +90,7 @@ export async function analyzeSource(source: ByteSource, options: AnalyzeOptions)
 export function rejectedAnalysis(reason: string, detail: string, size: number, options: AnalyzeOptions): Analysis {
   const notes = new Notes();
   notes.add(reason, "source", detail);
-  const counts: IoCounts = { bytes: 0, requests: 0, rounds: 0 };
-  return reject(reason, size, notes, counts, options);
+  return reject(reason, size, notes, NO_IO, options);
 }
 
 async function analyzeOnce(source: ByteSource, options: AnalyzeOptions): Promise<Analysis> {
@@ -113,6 +115,9 @@ async function analyzeOnce(source: ByteSource, options: AnalyzeOptions): Promise
   }
   return finish(dump, runner, notes, counting.counts, options);
 }
+
+/** Nothing was read. */
+const NO_IO: IoCounts = { bytes: 0, requests: 0, rounds: 0 };
 
 /** The least that can be said: what the first bytes tell, with a note why there is no more. */
 async function analyzeHeader(
@@ -154,13 +159,22 @@ async function finish(
     dump.bugcheck && runner
       ? await attemptStep(runner, notes, "stop-code", () => decodeStop({ dump, words, notes }))
       : undefined;
-  const verdict = judge({ dump, crashType: crash?.type, ...(stop ? { stop } : {}) });
+  const stacks = runner && (await analyzeStacks(dump, runner, notes, options.symbols, stop));
+  const verdict = judge({
+    dump,
+    crashType: crash?.type,
+    ...(stop ? { stop } : {}),
+    ...(stacks ? { frames: stacks.verdictFrames } : {}),
+  });
   const report = buildReport({
     dump,
     words,
     crash,
     verdict,
     stop,
+    stacks: stacks?.threads,
+    symbols: stacks?.provider,
+    symbolIo: stacks?.symbolIo ?? NO_IO,
     grouping: CURRENT_GROUPING,
     bucketId: options.platform.hash([CURRENT_GROUPING, verdict.groupingKey]),
     md5: options.platform.md5,
@@ -180,6 +194,9 @@ function reject(reason: string, size: number, notes: Notes, counts: IoCounts, op
     crash: undefined,
     verdict: undefined,
     stop: undefined,
+    stacks: undefined,
+    symbols: undefined,
+    symbolIo: NO_IO,
     grouping: CURRENT_GROUPING,
     bucketId: undefined,
     md5: options.platform.md5,

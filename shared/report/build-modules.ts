@@ -1,5 +1,7 @@
 import { addOffset, hexAddress } from "../dump/address.ts";
 import type { Dump, DumpModule, DumpUnloadedModule } from "../dump/dump.ts";
+import type { ModuleSymbols, SymbolProvider } from "../stackwalk/symbol-provider.ts";
+import type { NamedFrame } from "../symbols/name-frames.ts";
 import { baseName } from "../triage/module-at.ts";
 import type { CrashReport } from "./crash-report.ts";
 
@@ -7,7 +9,11 @@ import type { CrashReport } from "./crash-report.ts";
 const NO_IDENTITY = { debugId: "0".repeat(33), debugFile: "", codeId: "" };
 
 /** A loaded module in the report; base names only, since paths are restricted. */
-export function modulePart(dump: Dump, module: DumpModule): CrashReport["modules"][number] {
+export function modulePart(
+  dump: Dump,
+  module: DumpModule,
+  symbols: ModuleSymbols | undefined,
+): CrashReport["modules"][number] {
   const none = dump.format === "MDMP" ? NO_IDENTITY : { debugId: null, debugFile: null, codeId: null };
   return {
     base_addr: hexAddress(module.base, dump.pointerSize),
@@ -21,9 +27,9 @@ export function modulePart(dump: Dump, module: DumpModule): CrashReport["modules
     checksum: hex32(module.checksum),
     identity: module.identity,
     cert_subject: null,
-    loaded_symbols: false,
-    missing_symbols: false,
-    corrupt_symbols: false,
+    loaded_symbols: symbols?.status === "found",
+    missing_symbols: symbols?.status === "missing" || symbols?.status === "mismatched",
+    corrupt_symbols: symbols?.status === "corrupt",
     symbol_url: null,
   };
 }
@@ -42,4 +48,31 @@ export function unloadedModulePart(dump: Dump, module: DumpUnloadedModule): Cras
 
 function hex32(value: number | undefined): string | null {
   return value === undefined ? null : `0x${value.toString(16).padStart(8, "0")}`;
+}
+
+/** Symbols of the modules that are on some stack: those of others were never asked for. */
+export function usedSymbols(
+  stacks: ReadonlyMap<number, readonly NamedFrame[]> | undefined,
+  provider: SymbolProvider | undefined,
+): Map<DumpModule, ModuleSymbols> {
+  const used = new Map<DumpModule, ModuleSymbols>();
+  for (const frames of stacks?.values() ?? []) {
+    for (const { frame } of frames) {
+      if (!frame.module || used.has(frame.module)) continue;
+      const symbols = provider?.forModule(frame.module);
+      if (symbols) used.set(frame.module, symbols);
+    }
+  }
+  return used;
+}
+
+/** What became of a module's symbols. */
+export function symbolPart(module: DumpModule, { status, lookedIn }: ModuleSymbols): CrashReport["symbols"][number] {
+  return {
+    module: baseName(module.path),
+    status,
+    debug_id: module.debugId ?? null,
+    code_id: module.codeId ?? null,
+    looked_in: [...lookedIn],
+  };
 }

@@ -2,6 +2,8 @@ import type { IoCounts } from "../bytes/byte-source.ts";
 import { hexAddress } from "../dump/address.ts";
 import type { Dump } from "../dump/dump.ts";
 import type { Note } from "../notes.ts";
+import type { SymbolProvider } from "../stackwalk/symbol-provider.ts";
+import type { NamedFrame } from "../symbols/name-frames.ts";
 import type { CrashReason } from "../triage/crash-reason.ts";
 import { baseName, moduleLabel } from "../triage/module-at.ts";
 import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
@@ -10,9 +12,10 @@ import type { Words } from "../triage/words/words.ts";
 import { analysisFields } from "./analysis-fields.ts";
 import { bugcheckPart, exceptionPart } from "./build-exception.ts";
 import { kernelLists, kernelPart } from "./build-kernel.ts";
-import { modulePart, unloadedModulePart } from "./build-modules.ts";
+import { modulePart, symbolPart, unloadedModulePart, usedSymbols } from "./build-modules.ts";
 import { crashingThreadPart, threadPart } from "./build-threads.ts";
 import type { CrashReport } from "./crash-report.ts";
+import { stackTextFrames } from "./stack-text.ts";
 import { ANALYZER_VERSION, REPORT_SCHEMA } from "./versions.ts";
 
 /** Everything that a report is made of. */
@@ -25,6 +28,11 @@ export interface ReportInput {
   readonly verdict: Verdict | undefined;
   /** What the stop code's arguments led to; absent for user dumps. */
   readonly stop: StopFacts | undefined;
+  /** Walked stacks by index of the thread; absent when nothing was walked. */
+  readonly stacks: ReadonlyMap<number, readonly NamedFrame[]> | undefined;
+  /** Status of the modules' symbols. */
+  readonly symbols: SymbolProvider | undefined;
+  readonly symbolIo: IoCounts;
   readonly grouping: string;
   readonly bucketId: string | undefined;
   readonly md5: (bytes: Uint8Array) => Uint8Array;
@@ -39,6 +47,8 @@ export function buildReport(input: ReportInput): CrashReport {
   const { dump, words, crash, verdict } = input;
   const hex = (address: bigint): string => hexAddress(address, dump.pointerSize);
   const uptime = processUptime(dump);
+  const symbols = usedSymbols(input.stacks, input.symbols);
+  const crashingFrames = dump.crashingThread === undefined ? undefined : input.stacks?.get(dump.crashingThread);
   const sections = dump.sections.map(({ name, offset, size }) => ({ name, offset, size }));
   return {
     schema: REPORT_SCHEMA,
@@ -82,14 +92,21 @@ export function buildReport(input: ReportInput): CrashReport {
     process_uptime: uptime,
     // Of a minidump it is the first by definition, even when the list is empty or lost.
     main_module: dump.modules.length > 0 || dump.format === "MDMP" ? 0 : null,
-    modules: dump.modules.map((module) => modulePart(dump, module)),
+    modules: dump.modules.map((module) => modulePart(dump, module, symbols.get(module))),
     unloaded_modules: dump.unloadedModules.map((module) => unloadedModulePart(dump, module)),
     thread_count: dump.threads.length,
-    threads: dump.threads.map((thread, index) => threadPart(dump, words, thread, index)),
-    crashing_thread: crashingThreadPart(dump, words),
+    threads: dump.threads.map((thread, index) => threadPart(dump, words, thread, index, input.stacks?.get(index))),
+    crashing_thread: crashingThreadPart(dump, words, crashingFrames),
     lsb_release: (dump.extras["lsb_release"] as Record<string, string | null> | undefined) ?? null,
     analysis: verdict
-      ? analysisFields({ dump, words, verdict, md5: input.md5, ...(input.stop ? { stop: input.stop } : {}) })
+      ? analysisFields({
+          dump,
+          words,
+          verdict,
+          md5: input.md5,
+          ...(input.stop ? { stop: input.stop } : {}),
+          ...(crashingFrames?.length ? { frames: stackTextFrames(dump, crashingFrames) } : {}),
+        })
       : {},
     culprit: verdict ? culpritPart(dump, verdict) : null,
     bucket:
@@ -101,14 +118,18 @@ export function buildReport(input: ReportInput): CrashReport {
             why: [verdict.groupingKey],
           }
         : null,
-    symbols: [],
+    symbols: [...symbols].map(([module, part]) => symbolPart(module, part)),
     notes: input.notes.map(({ code, where, detail }) => ({ code, where, detail })),
     io: {
       source_size: dump.size,
       bytes_read: input.io.bytes,
       requests: input.io.requests,
       rounds: input.io.rounds,
-      symbols: { bytes_read: 0, requests: 0, rounds: 0 },
+      symbols: {
+        bytes_read: input.symbolIo.bytes,
+        requests: input.symbolIo.requests,
+        rounds: input.symbolIo.rounds,
+      },
     },
     extras: { ...dump.extras },
   };

@@ -1,6 +1,7 @@
 import { distance, hexAddress, type VirtualAddress } from "../dump/address.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
-import type { Dump, DumpThread } from "../dump/dump.ts";
+import type { Dump, DumpModule, DumpThread } from "../dump/dump.ts";
+import type { NamedFrame } from "../symbols/name-frames.ts";
 import { baseName, moduleAt, unloadedModuleAt } from "../triage/module-at.ts";
 import type { Words } from "../triage/words/words.ts";
 import type { CrashReport, ReportFrame, ReportThread } from "./crash-report.ts";
@@ -15,10 +16,20 @@ export function contextOf(dump: Dump, thread: DumpThread, index: number): CpuCon
   return (index === dump.crashingThread ? dump.exception?.context : undefined) ?? thread.context;
 }
 
-/** A thread with the frames that are known: the one of its registers. */
-export function threadPart(dump: Dump, words: Words, thread: DumpThread, index: number): ReportThread {
+/** A thread with its frames; without a walk, the one of its registers. */
+export function threadPart(
+  dump: Dump,
+  words: Words,
+  thread: DumpThread,
+  index: number,
+  walked: readonly NamedFrame[] | undefined,
+): ReportThread {
   const context = contextOf(dump, thread, index);
-  const frames = context ? [framePart(dump, context.pc)] : [];
+  const frames = walked?.length
+    ? walked.map((named, at) => namedFramePart(dump, named, at))
+    : context
+      ? [contextFramePart(dump, context.pc)]
+      : [];
   return {
     thread_id: thread.id,
     thread_name: thread.name ?? null,
@@ -29,26 +40,26 @@ export function threadPart(dump: Dump, words: Words, thread: DumpThread, index: 
 }
 
 /** The crashing thread once more, as rust-minidump has it: with its index and the registers of frame 0. */
-export function crashingThreadPart(dump: Dump, words: Words): CrashReport["crashing_thread"] {
+export function crashingThreadPart(
+  dump: Dump,
+  words: Words,
+  walked: readonly NamedFrame[] | undefined,
+): CrashReport["crashing_thread"] {
   const index = dump.crashingThread;
   const thread = index === undefined ? undefined : dump.threads[index];
   if (index === undefined || !thread) return null;
-  const part = threadPart(dump, words, thread, index);
+  const part = threadPart(dump, words, thread, index, walked);
   const context = contextOf(dump, thread, index);
   const [first, ...rest] = part.frames;
   const frames = first && context ? [{ ...first, registers: registersPart(dump, context) }, ...rest] : part.frames;
   return { ...part, frames, threads_index: index };
 }
 
-function framePart(dump: Dump, pc: VirtualAddress): ReportFrame {
+/** A frame of which only the address is known. */
+function contextFramePart(dump: Dump, pc: VirtualAddress): ReportFrame {
   const module = moduleAt(dump, pc);
-  const unloaded = module ? undefined : unloadedModuleAt(dump, pc);
-  const hex = (value: bigint): string => hexAddress(value, dump.pointerSize);
   return {
-    frame: 0,
-    offset: hex(pc),
-    module: module ? baseName(module.path) : null,
-    module_offset: module ? hex(pc - module.base) : null,
+    ...placePart(dump, 0, pc, module),
     function: null,
     function_offset: null,
     file: null,
@@ -56,8 +67,36 @@ function framePart(dump: Dump, pc: VirtualAddress): ReportFrame {
     inlines: null,
     trust: "context",
     missing_symbols: module !== undefined,
+  };
+}
+
+function namedFramePart(dump: Dump, { frame, hit, hasSymbols }: NamedFrame, index: number): ReportFrame {
+  const { module, ip, rva } = frame;
+  return {
+    ...placePart(dump, index, ip, module),
+    function: hit?.name ?? null,
+    function_offset: hit && rva !== undefined ? hexAddress(BigInt(rva - hit.rva), dump.pointerSize) : null,
+    // Source paths are of the machine that built it: restricted by the schema.
+    file: hit?.file ?? null,
+    line: hit?.line ?? null,
+    inlines: hit?.inlines.length
+      ? hit.inlines.map(({ name, file, line }) => ({ function: name, file: file ?? null, line: line ?? null }))
+      : null,
+    trust: frame.trust,
+    missing_symbols: module !== undefined && !hasSymbols,
+  };
+}
+
+function placePart(dump: Dump, index: number, ip: VirtualAddress, module: DumpModule | undefined) {
+  const unloaded = module ? undefined : unloadedModuleAt(dump, ip);
+  const hex = (value: bigint): string => hexAddress(value, dump.pointerSize);
+  return {
+    frame: index,
+    offset: hex(ip),
+    module: module ? baseName(module.path) : null,
+    module_offset: module ? hex(ip - module.base) : null,
     unloaded_modules: unloaded
-      ? [{ module: baseName(unloaded.path), offsets: [`0x${distance(unloaded.base, pc).toString(16)}`] }]
+      ? [{ module: baseName(unloaded.path), offsets: [`0x${distance(unloaded.base, ip).toString(16)}`] }]
       : null,
   };
 }

@@ -1,5 +1,6 @@
 import type { VirtualAddress } from "../dump/address.ts";
 import type { Dump } from "../dump/dump.ts";
+import type { NamedFrame } from "../symbols/name-frames.ts";
 import { moduleAt, moduleLabel } from "../triage/module-at.ts";
 import { oneLine, padded, ticked, unknownAddress } from "./text/format.ts";
 
@@ -23,6 +24,30 @@ export function contextFrames(dump: Dump): StackTextFrame[] {
   const { ebp } = context.registers;
   const frame = dump.pointerSize === 4 ? (ebp as VirtualAddress | undefined) : context.sp;
   return [{ instruction: context.pc, ...(frame === undefined ? {} : { frame }) }];
+}
+
+/** Most lines of STACK_TEXT. */
+const MAX_LINES = 100;
+
+const NO_ADDRESS = 0n as VirtualAddress;
+const NO_WORDS: readonly bigint[] = [0n, 0n, 0n, 0n];
+
+/** Walked frames as STACK_TEXT prints them. */
+export function stackTextFrames(dump: Dump, frames: readonly NamedFrame[]): StackTextFrame[] {
+  return frames.slice(0, MAX_LINES).map(({ frame, hit, args }, index) => {
+    const caller = frames[index + 1]?.frame;
+    // Behind the last frame debuggers print zeros: there is no caller.
+    const words = args ?? (caller ? undefined : NO_WORDS);
+    const pointer = dump.pointerSize === 4 ? frame.registers["ebp"] : frame.sp;
+    const offset = hit && frame.rva !== undefined ? frame.rva - hit.rva : 0;
+    return {
+      instruction: frame.ip,
+      ...(pointer === undefined ? {} : { frame: pointer as VirtualAddress }),
+      returnAddress: caller?.ip ?? NO_ADDRESS,
+      ...(words ? { args: words } : {}),
+      ...(hit ? { symbol: offset === 0 ? hit.name : `${hit.name}+0x${offset.toString(16)}` } : {}),
+    };
+  });
 }
 
 /** `module+0xoffset` (or with a symbol `module!function+0xoffset`), or the bare address outside of every module. */

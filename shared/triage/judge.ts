@@ -15,11 +15,15 @@ export function judge(input: VerdictInput): Verdict {
   const { dump } = input;
   const reasons: Reason[] = [];
   const suspects: Suspect[] = [];
+  const told = new Set<string>();
   for (const candidate of candidatesOf(input)) {
     const suspect = suspectOf(dump, candidate);
-    // Frames repeat images: one reason each is enough.
     const reason = reasonOf(dump, candidate, suspect);
-    if (!reasons.some(({ rule, seen }) => rule === reason.rule && seen === reason.seen)) reasons.push(reason);
+    // Frames repeat their images: the first of each says enough.
+    const image = `${candidate.rule} ${suspect?.module?.base ?? suspect?.unloaded?.base ?? "none"}`;
+    const repeats = candidate.rule.startsWith("stack") && told.has(image);
+    if (!repeats && !reasons.some(({ rule, seen }) => rule === reason.rule && seen === reason.seen)) reasons.push(reason);
+    told.add(image);
     if (suspect && !candidate.unblamed) suspects.push(suspect);
   }
   const blamed = suspects.find((suspect) => !isPlumbing(dump, suspect)) ?? suspects[0];
@@ -34,7 +38,7 @@ function verdictOf(input: VerdictInput, blamed: Suspect | undefined, plumbing: b
   const offset = image && blamed?.address !== undefined ? Number(blamed.address - image.base) : undefined;
   // Symbols of the frame that stands at the blamed address, however that address was found.
   const symbol = blamed?.symbol ?? input.frames?.find(({ address }) => address === blamed?.address)?.symbol;
-  const strings = bucketStrings(input, blamed, symbol);
+  const strings = bucketStrings(input, blamed, symbol === undefined ? undefined : bucketName(symbol));
   // What the arguments say in full needs no offset: the same driver, the same stick of memory.
   const whole = stop?.bucketParts.whole !== undefined || stop?.bucketParts.blame !== undefined;
   const place = whole || symbol !== undefined ? undefined : offset;
@@ -81,6 +85,27 @@ function bucketStrings(input: VerdictInput, blamed: Suspect | undefined, symbol:
     bugcheckStr: failure,
     defaultBucketId: failure,
   };
+}
+
+/**
+ * A function's name as bucket strings have it: without its parameters, template brackets and commas as `_`,
+ * no spaces (formats/analyze.md §4).
+ */
+function bucketName(symbol: string): string {
+  let depth = 0;
+  let end = symbol.length;
+  // From the end, so that `(anonymous namespace)::f(int)` and `operator()(int)` keep their first parentheses.
+  const close = symbol.lastIndexOf(")");
+  for (let at = close; at > 0; at--) {
+    if (symbol[at] === ")") depth += 1;
+    if (symbol[at] === "(") depth -= 1;
+    if (depth === 0) {
+      end = at;
+      break;
+    }
+  }
+  const name = close > 0 && end > 0 ? symbol.slice(0, end) : symbol;
+  return (name.trim() || symbol).replace(/[<>,]/g, "_").replace(/\s+/g, "");
 }
 
 function versionOf(blamed: Suspect | undefined): string {

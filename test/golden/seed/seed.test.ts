@@ -31,7 +31,15 @@ const SAMPLE_LINES = [
   "ERROR_CODE: (NTSTATUS) 0xc0000218 -",
   "The registry cannot load the hive (file): %hs or its log or alternate.",
   "DEFAULT_BUCKET_ID: DRIVER_FAULT",
+  "LAST_CONTROL_TRANSFER: from 8062be87 to 804f4103",
   "STACK_TEXT:",
+  "f96f0870 8062be87 0000004c c0000218 f96f09d4 nt+0x20103",
+  "f96f0a20 805e9f96 c0000218 00000001 00000001 nt+",
+  "f96f0bcc 805ea21c c0000218 00000001 00000001 nt+",
+  "f96f0c3c 805fb94c c0000218 00000001 00000001 nt+",
+  "f96f0dac 805aa2b6 00000000 00000000 00000000 nt+",
+  "f96f0ddc 805319c6 805fb7e2 00000001 00000000 nt+",
+  "00000000 00000000 00000000 00000000 00000000 nt+",
   "FOLLOWUP_IP:",
   "FOLLOWUP_NAME: MachineOwner",
   "MODULE_NAME: nt",
@@ -44,7 +52,6 @@ const SAMPLE_LINES = [
 
 /** What later work completes: each entry must leave this list, and README.md, in the change that brings it. */
 const STILL_MISSING = [
-  "LAST_CONTROL_TRANSFER: from 8062be87 to 804f4103",
   "nt!KeBugCheckEx+0x19",
   "nt!ExpSystemErrorHandler+0x44c",
   "nt!ExpRaiseHardError+0x9a",

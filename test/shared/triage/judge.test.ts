@@ -145,6 +145,20 @@ describe("judge", () => {
     expect(verdict.reasons.map(({ rule }) => rule)).toContain("stack-guess");
   });
 
+  it.each([
+    ["scene::null_read(scene::Widget*)", "scene::null_read"],
+    ["(anonymous namespace)::crash(int, char)", "(anonymousnamespace)::crash"],
+    ["Foo::operator()(int) const", "Foo::operator()"],
+    ["std::map<int, char>::at", "std::map_int_char_::at"],
+    ["plain", "plain"],
+    ["()", "()"],
+    [")(", ")("],
+  ])("names %s in a bucket as %s", (symbol, expected) => {
+    const frames = [{ address: virtualAddress(DRIVER + 0x20n), trust: "context", symbol }];
+    const { bucketString } = judge({ dump: kernelDump(0x1a, [0x5003n, 0n, 0n, 0n]), crashType: undefined, frames });
+    expect(bucketString).toBe(`0x1A_5003_Acme!${expected}`);
+  });
+
   it("marks a live dump", () => {
     const verdict = firstVerdict(kernelDump(0x161, [1n, 0n, 0n, 0n], { kind: "kernel-live" }), words, undefined);
     expect(verdict.bucketString).toMatch(/^LKD_0x161_/);
