@@ -9,6 +9,8 @@ import { followsCall, type WalkScene } from "./walk-scene.ts";
 /** Addresses between the halves that the CPU can form. */
 const LOW_END = 0x8000_0000_0000n;
 const HIGH_START = 0xffff_8000_0000_0000n;
+/** A frame on another stack, in user mode, has nothing to do with trap frames this far above. */
+const MAX_STACK = 0x1_0000n;
 /** Largest frame that a chain of frame pointers is believed to jump over. */
 const MAX_FRAME = 0x10_0000n;
 
@@ -43,7 +45,7 @@ export const AMD64: CpuWalker = {
   undoCall: (scene, frame) => returnAmd64(scene, frame.sp, keptAmd64(scene, frame.registers)),
   byFramePointer: framePointer,
   byScan: (scene, frame) => {
-    const trap = scene.trapFrames().find(({ address }) => address >= frame.sp);
+    const trap = scene.trapFrames().find(({ address }) => address >= frame.sp && address - frame.sp < MAX_STACK);
     const make = (ip: bigint, slot: bigint): Unwound =>
       callerAmd64("scan", ip, slot + 8n, pushedFrame(scene, frame, slot));
     const found = scanForCaller(scene, frame, make, trap?.address);

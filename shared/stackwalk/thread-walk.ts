@@ -111,8 +111,9 @@ export class ThreadWalk {
     const leaf = caller.sp === frame.sp && frame.interrupted && caller.ip !== frame.ip;
     const moved = caller.sp > frame.sp || leaf;
     if (moved && this.#staysOn(frame.sp, caller)) return caller;
-    // Another stack: only unwind data lead there, and to each place once.
-    if (caller.trust !== "cfi" || this.#entered.has(caller.sp)) return undefined;
+    // Another stack: only unwind data and interruptions lead there, and to each place once.
+    const leads = caller.trust === "cfi" || caller.interrupted === true;
+    if (!leads || this.#entered.has(caller.sp)) return undefined;
     if (moved && caller.interrupted !== true && this.#pastEnd(frame.sp, caller.sp)) return "end";
     if (!moved && caller.interrupted !== true) return undefined;
     if (this.#entered.size > MAX_STACK_SWITCHES) return undefined;

@@ -6,6 +6,7 @@ import { findTrapFrames } from "../dump/kernel-dump/trap-frame/find-trap-frames.
 import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import { cpuWalkerOf } from "./cpus.ts";
 import type { StackEnd, StackFrame } from "./frame.ts";
+import { lookAhead } from "./look-ahead.ts";
 import { ModuleMap } from "./module-map.ts";
 import { StackReader } from "./stack-reader.ts";
 import type { SymbolProvider } from "./symbol-provider.ts";
@@ -71,7 +72,9 @@ export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkO
     const thread = dump.threads[index];
     const start = thread && startOf(dump, thread, index, options);
     if (!thread || !start || !cpu) return { thread: index, frames: [], end: "no-context" };
-    const walk = new ThreadWalk(sceneOf(dump, thread, modules), cpu, start, limit);
+    const scene = sceneOf(dump, thread, modules);
+    const walk = new ThreadWalk(scene, cpu, start, limit);
+    if (thread.stack && hasPageTables(dump)) tasks.push(...lookAhead(scene, start.sp, thread.stack));
     tasks.push(() => {
       if (walk.frames.length === 0) planStack(dump, thread, start);
       walk.run();
@@ -86,6 +89,11 @@ export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkO
     };
   });
   return { tasks, stacks };
+}
+
+/** Kernel dumps whose memory is scattered over the file: what is read of it is worth to be fetched together. */
+function hasPageTables({ kernel, kind, pointerSize }: Dump): boolean {
+  return kernel !== undefined && kind !== "kernel-triage" && pointerSize === 8;
 }
 
 function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap): WalkScene {
