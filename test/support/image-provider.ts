@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { BlockCache, type FetchedBytes } from "../../shared/bytes/block-cache.ts";
 import type { DumpModule } from "../../shared/dump/dump.ts";
@@ -42,7 +42,8 @@ export class ImageDirectories implements SymbolProvider {
   }
 
   #open(path: string): { image: ImageBytes; headers: PeHeaders } | undefined {
-    if (!this.#images.has(path)) this.#images.set(path, existsSync(path) ? openImage(path) : undefined);
+    if (!this.#images.has(path))
+      this.#images.set(path, statSync(path, { throwIfNoEntry: false })?.isFile() ? openImage(path) : undefined);
     return this.#images.get(path);
   }
 }

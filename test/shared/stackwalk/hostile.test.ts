@@ -33,7 +33,7 @@ describe("hostile stacks and unwind data", () => {
   ];
   it.each(cases)("end within the limit and never go down a stack: %s", (cpu, machine) => {
     const pointerSize = cpu === "x86" || cpu === "arm" ? 4 : 8;
-    for (let seed = 1; seed <= 150; seed++) {
+    for (let seed = 1; seed <= 40; seed++) {
       const bytes = randomBytes(seed);
       const functions = Array.from({ length: 32 }, (_, index) => {
         const info = [...bytes(0x80)];
