@@ -110,7 +110,8 @@ export class Symbolizer implements SymbolProvider {
     if (opened.kind === "breakpad") {
       return opened.indexed && new BreakpadSymbols(opened.bytes, opened.indexed.index, demangle);
     }
-    return attempt(this.#options.notes, "symbols/pdb", () => new PdbSymbols(openPdb(opened.bytes), demangle));
+    const { notes } = this.#options;
+    return attempt(notes, "symbols/pdb", () => new PdbSymbols(openPdb(opened.bytes), demangle, notes));
   }
 
   /** What the supplier has; asked for once. */

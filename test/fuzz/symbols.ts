@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { BlockCache } from "../../shared/bytes/block-cache.ts";
 import { StopcodeError } from "../../shared/bytes/errors.ts";
+import { Notes } from "../../shared/notes.ts";
 import { BreakpadIndexer } from "../../shared/symbols/breakpad/breakpad-index.ts";
 import { BreakpadSymbols } from "../../shared/symbols/breakpad/breakpad-symbols.ts";
 import { openPdb } from "../../shared/symbols/pdb/pdb.ts";
@@ -64,7 +65,8 @@ export interface SymbolResult {
 
 /** Opens a symbol file and asks it everything, as an analysis would. */
 export function fuzzSymbols(bytes: Uint8Array, isPdb: boolean): SymbolResult {
-  const opened = typed(() => (isPdb ? openPdbFile(bytes) : openSymFile(bytes)));
+  const notes = new Notes();
+  const opened = typed(() => (isPdb ? openPdbFile(bytes, notes) : openSymFile(bytes)));
   if (opened.crash !== undefined) return { status: "crash", crash: opened.crash };
   if (!opened.value) return { status: "refused" };
   const file = opened.value;
@@ -82,7 +84,9 @@ export function fuzzSymbols(bytes: Uint8Array, isPdb: boolean): SymbolResult {
     if (types.crash !== undefined) return { status: "crash", crash: types.crash };
     broken ||= types.refused;
   }
-  return { status: broken ? "partly" : "read" };
+  const fault = notes.list().find(({ code }) => code.startsWith("internal."));
+  if (fault) return { status: "crash", crash: `${fault.code} in ${fault.where}` };
+  return { status: broken || notes.list().length > 0 ? "partly" : "read" };
 }
 
 function fetchedBytes(bytes: Uint8Array): BlockCache {
@@ -91,8 +95,8 @@ function fetchedBytes(bytes: Uint8Array): BlockCache {
   return cache;
 }
 
-function openPdbFile(bytes: Uint8Array): SymbolFile {
-  return new PdbSymbols(openPdb(fetchedBytes(bytes)), KEEP_NAMES);
+function openPdbFile(bytes: Uint8Array, notes: Notes): SymbolFile {
+  return new PdbSymbols(openPdb(fetchedBytes(bytes)), KEEP_NAMES, notes);
 }
 
 function openSymFile(bytes: Uint8Array): SymbolFile {

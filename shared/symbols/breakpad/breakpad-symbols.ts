@@ -2,6 +2,7 @@ import type { FetchedBytes } from "../../bytes/block-cache.ts";
 import type { CfiRules, SymbolHit, WinFrameData } from "../../stackwalk/symbol-provider.ts";
 import type { AddressTable, TableRecord } from "../address-table.ts";
 import type { Demangle, SymbolFile } from "../symbol-file.ts";
+import { WorkBudget } from "../work-budget.ts";
 import type { BreakpadIndex } from "./breakpad-index.ts";
 import { readCfiRules, readFrameData } from "./stack-records.ts";
 import { forEachLine, LineReader } from "./text-reader.ts";
@@ -32,6 +33,7 @@ export class BreakpadSymbols implements SymbolFile {
   readonly #bytes: FetchedBytes;
   readonly #index: BreakpadIndex;
   readonly #demangle: Demangle;
+  readonly #budget = new WorkBudget();
 
   /** @param bytes the file that the index was made of */
   constructor(bytes: FetchedBytes, index: BreakpadIndex, demangle: Demangle) {
@@ -62,7 +64,9 @@ export class BreakpadSymbols implements SymbolFile {
   }
 
   #block(record: TableRecord): Uint8Array {
-    return this.#bytes.bytes(record.offset, Math.min(record.length, MAX_BLOCK_BYTES));
+    const block = this.#bytes.bytes(record.offset, Math.min(record.length, MAX_BLOCK_BYTES));
+    this.#budget.spend(block.length);
+    return block;
   }
 
   #function(record: TableRecord, rva: number): SymbolHit {

@@ -1,5 +1,6 @@
 import { FormatError } from "../../bytes/errors.ts";
 import { AddressTable, type TableRecord } from "../address-table.ts";
+import type { WorkBudget } from "../work-budget.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { Cursor } from "./cursor.ts";
 import type { Compiland } from "./dbi-modules.ts";
@@ -27,9 +28,11 @@ export class CompilandSymbols {
   readonly #symbols: Uint8Array;
   readonly #procedures = new AddressTable();
   readonly lines: LineTables;
+  readonly #budget: WorkBudget;
 
   /** @throws FormatError, MissingRanges */
-  constructor(msf: Msf, compiland: Compiland, space: AddressSpace) {
+  constructor(msf: Msf, compiland: Compiland, space: AddressSpace, budget: WorkBudget) {
+    this.#budget = budget;
     const { symbolBytes, c11Bytes, c13Bytes } = compiland;
     const size = symbolBytes + c11Bytes + c13Bytes;
     const stream = msf.stream(compiland.stream);
@@ -37,8 +40,9 @@ export class CompilandSymbols {
       throw new FormatError("format.limit-exceeded", "a compiland is longer than is read", { actual: size });
     }
     const bytes = stream?.bytes(0, size) ?? new Uint8Array(0);
+    budget.spend(bytes.length);
     this.#symbols = bytes.subarray(0, symbolBytes);
-    this.lines = new LineTables(bytes.subarray(symbolBytes + c11Bytes), space);
+    this.lines = new LineTables(bytes.subarray(symbolBytes + c11Bytes), space, budget);
     if (this.#symbols.length >= 4 && new Cursor(this.#symbols).u32() === C13) this.#readProcedures(space);
     this.#procedures.seal();
   }
@@ -56,7 +60,7 @@ export class CompilandSymbols {
 
   /** Calls that were inlined at an address of a function, outermost first. */
   inlinesAt(procedure: Procedure, linked: number): InlineFrame[] {
-    return findInlineSites(this.#symbols, procedure.offset, linked - procedure.start, this.lines);
+    return findInlineSites(this.#symbols, procedure.offset, linked - procedure.start, this.lines, this.#budget);
   }
 
   #procedure(record: TableRecord): Procedure {

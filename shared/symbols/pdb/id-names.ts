@@ -1,5 +1,5 @@
 import { type Pdb, STREAM } from "./pdb.ts";
-import { readStructure } from "./pdb-types.ts";
+import { structureHead } from "./pdb-types.ts";
 import { LEAF, TypeRecords } from "./type-records.ts";
 
 /** Names of inlined functions: the id stream's records, with the classes that they are members of. */
@@ -9,8 +9,8 @@ export class IdNames {
 
   /** @throws FormatError, MissingRanges */
   constructor(pdb: Pdb) {
-    this.#ids = new TypeRecords(pdb.msf.stream(STREAM.ipi));
-    this.#types = new TypeRecords(pdb.msf.stream(STREAM.tpi));
+    this.#ids = new TypeRecords(pdb.msf, STREAM.ipi);
+    this.#types = new TypeRecords(pdb.msf, STREAM.tpi);
   }
 
   /** Qualified name of a function, without its parameters; undefined when the id is none of a function. */
@@ -22,8 +22,13 @@ export class IdNames {
     const scope = data.u32();
     data.skip(4);
     const name = data.text();
-    const outer = leaf === LEAF.functionId ? this.#namespace(scope) : readStructure(this.#types, scope)?.name;
+    const outer = leaf === LEAF.functionId ? this.#namespace(scope) : this.#className(scope);
     return outer ? `${outer}::${name}` : name;
+  }
+
+  #className(type: number): string | undefined {
+    const record = this.#types.record(type);
+    return record && structureHead(record)?.name;
   }
 
   #namespace(scope: number): string | undefined {

@@ -1,3 +1,4 @@
+import type { WorkBudget } from "../work-budget.ts";
 import type { Cursor } from "./cursor.ts";
 import type { LineRef, LineTables } from "./line-tables.ts";
 import { forEachSymbol, SYMBOL } from "./symbol-records.ts";
@@ -36,10 +37,17 @@ export interface InlineFrame {
  * @param from offset of the procedure's record
  * @param target address, from the procedure's start
  */
-export function findInlineSites(symbols: Uint8Array, from: number, target: number, lines: LineTables): InlineFrame[] {
+export function findInlineSites(
+  symbols: Uint8Array,
+  from: number,
+  target: number,
+  lines: LineTables,
+  budget: WorkBudget,
+): InlineFrame[] {
   const scopes: (InlineFrame | undefined)[] = [];
   let found: InlineFrame[] = [];
   forEachSymbol(symbols, from, (cursor, kind, offset) => {
+    budget.spend(cursor.left + 4);
     switch (kind) {
       case SYMBOL.localProcedure:
       case SYMBOL.globalProcedure:

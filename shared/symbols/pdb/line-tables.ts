@@ -1,4 +1,5 @@
 import { AddressTable } from "../address-table.ts";
+import type { WorkBudget } from "../work-budget.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { Cursor } from "./cursor.ts";
 
@@ -28,6 +29,7 @@ export interface LineRange extends LineRef {
 /** C13 line information of a compiland. https://llvm.org/docs/PDB/CodeViewSymbols.html */
 export class LineTables {
   readonly #bytes: Uint8Array;
+  readonly #budget: WorkBudget;
   readonly #checksums: Uint8Array[] = [];
   readonly #inlinees = new Map<number, LineRef>();
   /** Line subsections by the code that they describe. */
@@ -36,7 +38,8 @@ export class LineTables {
   #parsed: { readonly offset: number; readonly ranges: readonly LineRange[] } | undefined;
 
   /** @throws FormatError */
-  constructor(bytes: Uint8Array, space: AddressSpace) {
+  constructor(bytes: Uint8Array, space: AddressSpace, budget: WorkBudget) {
+    this.#budget = budget;
     this.#bytes = bytes;
     const cursor = new Cursor(bytes);
     while (cursor.left >= 8) {
@@ -105,6 +108,7 @@ export class LineTables {
 
   /** Pieces of one subsection, ascending. */
   #ranges(start: number, offset: number, length: number): LineRange[] {
+    this.#budget.spend(length);
     const cursor = new Cursor(this.#bytes.subarray(offset, offset + length), 6);
     const columns = (cursor.u16() & HAS_COLUMNS) !== 0;
     const codeSize = cursor.u32();

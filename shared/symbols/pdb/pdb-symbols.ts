@@ -1,3 +1,4 @@
+import { attempt, Notes } from "../../notes.ts";
 import type {
   CfiRules,
   InlinedFunction,
@@ -7,6 +8,7 @@ import type {
 } from "../../stackwalk/symbol-provider.ts";
 import type { AddressTable } from "../address-table.ts";
 import type { Demangle, SymbolFile } from "../symbol-file.ts";
+import { WorkBudget } from "../work-budget.ts";
 import { AddressSpace } from "./address-space.ts";
 import { CompilandSymbols, type Procedure } from "./compiland-symbols.ts";
 import { type Compiland, readCompilands, readContributions } from "./dbi-modules.ts";
@@ -34,6 +36,8 @@ export class PdbSymbols implements SymbolFile {
   readonly debugId: string;
   readonly #pdb: Pdb;
   readonly #demangle: Demangle;
+  readonly #notes: Notes;
+  readonly #budget = new WorkBudget();
   readonly #kept = new Map<number, CompilandSymbols>();
   #space: AddressSpace | undefined;
   #compilands: readonly Compiland[] | undefined;
@@ -42,7 +46,9 @@ export class PdbSymbols implements SymbolFile {
   #frames: FrameRecords | undefined;
   #idNames: IdNames | undefined;
 
-  constructor(pdb: Pdb, demangle: Demangle) {
+  /** @param notes what could not be told of an address besides its name */
+  constructor(pdb: Pdb, demangle: Demangle, notes = new Notes()) {
+    this.#notes = notes;
     this.debugId = pdb.debugId;
     this.#pdb = pdb;
     this.#demangle = demangle;
@@ -84,7 +90,8 @@ export class PdbSymbols implements SymbolFile {
     if (!dbi) return;
     this.#compilands ??= readCompilands(dbi);
     for (const compiland of this.#compilands) {
-      if (compiland.stream !== NO_STREAM) yield new CompilandSymbols(this.#pdb.msf, compiland, this.#addresses(dbi));
+      if (compiland.stream !== NO_STREAM)
+        yield new CompilandSymbols(this.#pdb.msf, compiland, this.#addresses(dbi), this.#budget);
     }
   }
 
@@ -107,7 +114,7 @@ export class PdbSymbols implements SymbolFile {
       this.#compilands ??= readCompilands(dbi);
       const head = this.#compilands[number];
       if (!head || head.stream === NO_STREAM) return undefined;
-      compiland = new CompilandSymbols(this.#pdb.msf, head, this.#addresses(dbi));
+      compiland = new CompilandSymbols(this.#pdb.msf, head, this.#addresses(dbi), this.#budget);
       const oldest = this.#kept.size < MAX_KEPT ? undefined : this.#kept.keys().next().value;
       if (oldest !== undefined) this.#kept.delete(oldest);
       this.#kept.set(number, compiland);
@@ -116,21 +123,28 @@ export class PdbSymbols implements SymbolFile {
   }
 
   #procedure(compiland: CompilandSymbols, procedure: Procedure, rva: number, linked: number): SymbolHit {
-    const inlines = compiland.inlinesAt(procedure, linked).map(({ inlinee, place }): InlinedFunction => {
-      this.#idNames ??= new IdNames(this.#pdb);
-      const rawName = this.#idNames.functionName(inlinee) ?? "";
-      return { name: this.#demangle(rawName) ?? rawName, ...this.#place(compiland, place) };
-    });
-    const paramSize = this.frameData(rva)?.paramSize;
+    const paramSize = this.#parameterSize(rva);
     return {
       name: this.#demangle(procedure.name) ?? procedure.name,
       rawName: procedure.name,
       rva: this.#addresses(this.#pdb.dbi as DbiParts).fromLinked(procedure.start) ?? rva,
       size: procedure.size,
       ...(paramSize !== undefined && { parameterSize: paramSize }),
-      ...this.#place(compiland, compiland.lines.lineAt(linked)),
-      inlines,
+      ...this.#place(compiland, () => compiland.lines.lineAt(linked)),
+      inlines: attempt(this.#notes, "symbols/inlines", () => this.#inlines(compiland, procedure, linked)) ?? [],
     };
+  }
+
+  #inlines(compiland: CompilandSymbols, procedure: Procedure, linked: number): InlinedFunction[] {
+    return compiland.inlinesAt(procedure, linked).map(({ inlinee, place }) => {
+      this.#idNames ??= new IdNames(this.#pdb);
+      const rawName = this.#idNames.functionName(inlinee) ?? "";
+      return { name: this.#demangle(rawName) ?? rawName, ...this.#place(compiland, () => place) };
+    });
+  }
+
+  #parameterSize(rva: number): number | undefined {
+    return attempt(this.#notes, "symbols/frame-data", () => this.frameData(rva)?.paramSize);
   }
 
   #public(dbi: DbiParts, rva: number, linked: number, compiland: CompilandSymbols | undefined): SymbolHit | undefined {
@@ -140,23 +154,28 @@ export class PdbSymbols implements SymbolFile {
     const found = this.#publics.below(linked);
     if (!found || !section || found.start < section.start) return undefined;
     const plain = dbi.machine === X86 ? undecorated(found.name) : { name: found.name };
-    const paramSize = this.frameData(rva)?.paramSize ?? plain.parameterBytes;
+    const paramSize = this.#parameterSize(rva) ?? plain.parameterBytes;
     return {
       name: this.#demangle(found.name) ?? plain.name,
       rawName: found.name,
       rva: space.fromLinked(found.start) ?? rva,
       ...(paramSize !== undefined && { parameterSize: paramSize }),
       // Assembler sources have lines and no procedures.
-      ...this.#place(compiland, compiland?.lines.lineAt(linked)),
+      ...this.#place(compiland, () => compiland?.lines.lineAt(linked)),
       inlines: [],
     };
   }
 
-  #place(compiland: CompilandSymbols | undefined, ref: LineRef | undefined): SourcePlace {
-    if (!ref || !compiland) return {};
-    const offset = compiland.lines.fileName(ref.file);
-    const file = offset === undefined ? undefined : this.#pdb.nameAt(offset);
-    return { ...(file !== undefined && { file }), ...(ref.line > 0 && { line: ref.line }) };
+  /** File and line; a damaged line table takes nothing else of the answer. */
+  #place(compiland: CompilandSymbols | undefined, find: () => LineRef | undefined): SourcePlace {
+    const place = attempt(this.#notes, "symbols/lines", (): SourcePlace => {
+      const ref = find();
+      if (!ref || !compiland) return {};
+      const offset = compiland.lines.fileName(ref.file);
+      const file = offset === undefined ? undefined : this.#pdb.nameAt(offset);
+      return { ...(file !== undefined && { file }), ...(ref.line > 0 && { line: ref.line }) };
+    });
+    return place ?? {};
   }
 }
 

@@ -1,7 +1,7 @@
 import type { TypeLayout } from "../../dump/type-layout.ts";
 import type { Cursor } from "./cursor.ts";
 import { type Pdb, STREAM } from "./pdb.ts";
-import { LEAF, readNumeric, TypeRecords } from "./type-records.ts";
+import { LEAF, readNumeric, type TypeRecord, TypeRecords } from "./type-records.ts";
 
 /** Field lists are cut into pieces of 64 KiB; a structure has few. */
 const MAX_FIELD_LISTS = 256;
@@ -28,10 +28,9 @@ export class PdbTypes implements TypeLayout {
 
   /** @throws FormatError, MissingRanges */
   constructor(pdb: Pdb) {
-    this.#types = new TypeRecords(pdb.msf.stream(STREAM.tpi));
-    const [first, end] = this.#types.range;
-    for (let index = first; index < end; index++) {
-      const head = readStructure(this.#types, index);
+    this.#types = new TypeRecords(pdb.msf, STREAM.tpi);
+    for (const record of this.#types.all()) {
+      const head = structureHead(record);
       if (head && !head.forward && !this.#byName.has(head.name)) this.#byName.set(head.name, head);
     }
   }
@@ -58,10 +57,7 @@ export class PdbTypes implements TypeLayout {
 }
 
 /** The head of a structure, class or union; undefined for other records. @throws FormatError */
-export function readStructure(types: TypeRecords, index: number): StructureHead | undefined {
-  const record = types.record(index);
-  if (!record) return undefined;
-  const { leaf, data } = record;
+export function structureHead({ leaf, data }: TypeRecord): StructureHead | undefined {
   let property: number;
   let fields: number;
   switch (leaf) {

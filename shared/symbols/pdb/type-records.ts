@@ -1,9 +1,15 @@
 import { FormatError } from "../../bytes/errors.ts";
+import { at, dataView, i32, struct, u16, u32 } from "../../bytes/layout.ts";
 import { Cursor } from "./cursor.ts";
-import type { MsfStream } from "./msf.ts";
+import type { Msf, MsfStream } from "./msf.ts";
 
 /** Longest type stream that is read; Windows' own kernels have 2 to 4 MiB. */
 const MAX_STREAM_BYTES = 256 * 1024 * 1024;
+/** Streams up to this size are read whole. */
+const WHOLE_READ_LIMIT = 4 * 1024 * 1024;
+/** Marks come every 8 KiB of records, the longest of which have 64 KiB. */
+const MAX_BETWEEN_MARKS = 256 * 1024;
+const MAX_MARK_BYTES = 16 * 1024 * 1024;
 /** First index of a record: lower ones are built-in types. */
 const FIRST_INDEX = 0x1000;
 
@@ -32,56 +38,144 @@ export const LEAF = {
   structure2: 0x1609,
 } as const;
 
-/** Records of a type or id stream by their indices. */
+/** Head of a type or id stream. https://llvm.org/docs/PDB/TpiStream.html */
+const TPI_HEADER = struct("TpiStreamHeader", 56, {
+  Version: at(0, u32),
+  HeaderSize: at(4, u32),
+  TypeIndexBegin: at(8, u32),
+  TypeIndexEnd: at(12, u32),
+  TypeRecordBytes: at(16, u32),
+  HashStreamIndex: at(20, u16),
+  IndexOffsetBufferOffset: at(40, i32),
+  IndexOffsetBufferLength: at(44, u32),
+});
+
+/** A record's kind and a cursor behind it, bounded by the record. */
+export interface TypeRecord {
+  readonly leaf: number;
+  readonly data: Cursor;
+}
+
+/**
+ * Records of a type or id stream by their indices. The hash stream beside it says where every 8 KiB of records
+ * begin, so a few names of a PDB with a gigabyte of types cost a few blocks. Small streams are read whole.
+ */
 export class TypeRecords {
-  readonly #bytes: Uint8Array;
-  readonly #first: number;
-  readonly #offsets: Uint32Array;
+  readonly #stream: MsfStream | undefined;
+  readonly #first: number = FIRST_INDEX;
+  readonly #end: number = FIRST_INDEX;
+  /** Where the records begin in the stream, and their bytes. */
+  readonly #start: number = 0;
+  readonly #length: number = 0;
+  /** Index and offset of some records, ascending; undefined: all are in `#offsets`. */
+  readonly #marks: DataView | undefined;
+  readonly #offsets: Uint32Array = new Uint32Array(0);
 
   /**
-   * Reads a whole stream.
+   * @param wholeLimit bytes of records up to which a stream is read whole
    * @throws FormatError, MissingRanges
    */
-  constructor(stream: MsfStream | undefined) {
-    if (!stream) {
-      [this.#bytes, this.#first, this.#offsets] = [new Uint8Array(0), FIRST_INDEX, new Uint32Array(0)];
-      return;
-    }
-    if (stream.size > MAX_STREAM_BYTES) {
-      throw new FormatError("format.limit-exceeded", "a type stream is longer than is read", { actual: stream.size });
-    }
-    const head = new Cursor(stream.bytes(0, 20), 4);
-    const headerSize = head.u32();
-    this.#first = head.u32();
-    const count = head.u32() - this.#first;
-    const length = head.u32();
-    if (headerSize < 20 || headerSize + length > stream.size || count < 0 || count > length / 4) {
+  constructor(msf: Msf, number: number, wholeLimit = WHOLE_READ_LIMIT) {
+    const stream = msf.stream(number);
+    if (!stream) return;
+    const head = TPI_HEADER.from(stream.bytes(0, Math.min(TPI_HEADER.size, stream.size)));
+    const count = head.TypeIndexEnd - head.TypeIndexBegin;
+    const length = head.TypeRecordBytes;
+    if (
+      head.HeaderSize < TPI_HEADER.size ||
+      head.HeaderSize + length > stream.size ||
+      count < 0 ||
+      count > length / 4
+    ) {
       throw new FormatError("format.bad-value", "the head of a type stream contradicts itself");
     }
-    this.#bytes = stream.bytes(headerSize, length);
-    this.#offsets = new Uint32Array(count);
-    const cursor = new Cursor(this.#bytes);
-    for (let index = 0; index < count; index++) {
-      this.#offsets[index] = cursor.at;
-      cursor.skip(cursor.u16());
+    this.#stream = stream;
+    this.#first = head.TypeIndexBegin;
+    this.#end = head.TypeIndexEnd;
+    this.#start = head.HeaderSize;
+    this.#length = length;
+    if (length > wholeLimit) {
+      const { IndexOffsetBufferOffset: at, IndexOffsetBufferLength: size } = head;
+      this.#marks = readMarks(msf.stream(head.HashStreamIndex), at, size);
     }
+    if (!this.#marks) this.#offsets = this.#allOffsets(count);
   }
 
   /** Indices that have records: from this one up to, without, the other. */
   get range(): readonly [number, number] {
-    return [this.#first, this.#first + this.#offsets.length];
+    return [this.#first, this.#end];
   }
 
-  /** A record's kind and a cursor behind it, bounded by the record. */
-  record(index: number): { readonly leaf: number; readonly data: Cursor } | undefined {
-    const offset = this.#offsets[index - this.#first];
+  /** A record by its index. @throws FormatError, MissingRanges */
+  record(index: number): TypeRecord | undefined {
+    if (!this.#stream || index < this.#first || index >= this.#end) return undefined;
+    const offset = this.#marks ? this.#search(this.#marks, index) : this.#offsets[index - this.#first];
     if (offset === undefined) return undefined;
-    const head = new Cursor(this.#bytes, offset);
-    const length = head.u16();
+    const length = new Cursor(this.#bytes(offset, 2)).u16();
     if (length < 2) return undefined;
-    const data = new Cursor(head.take(length));
+    const data = new Cursor(this.#bytes(offset + 2, length));
     return { leaf: data.u16(), data };
   }
+
+  /** All records in order, with their indices. @throws FormatError, MissingRanges */
+  *all(): Generator<TypeRecord & { readonly index: number }> {
+    if (!this.#stream) return;
+    const cursor = new Cursor(this.#whole());
+    for (let index = this.#first; index < this.#end; index++) {
+      const end = cursor.u16() + cursor.at;
+      if (end - cursor.at >= 2) {
+        const data = new Cursor(cursor.bytes, cursor.at, end);
+        yield { index, leaf: data.u16(), data };
+      }
+      cursor.skip(end - cursor.at);
+    }
+  }
+
+  #bytes(offset: number, length: number): Uint8Array {
+    if (!this.#stream || offset + length > this.#length) {
+      throw new FormatError("format.truncated", "a type record leaves its stream", { offset });
+    }
+    return this.#stream.bytes(this.#start + offset, length);
+  }
+
+  #whole(): Uint8Array {
+    if (this.#length > MAX_STREAM_BYTES) {
+      throw new FormatError("format.limit-exceeded", "a type stream is longer than is read", { actual: this.#length });
+    }
+    return this.#bytes(0, this.#length);
+  }
+
+  #allOffsets(count: number): Uint32Array {
+    const offsets = new Uint32Array(count);
+    const cursor = new Cursor(this.#whole());
+    for (let index = 0; index < count; index++) {
+      offsets[index] = cursor.at;
+      cursor.skip(cursor.u16());
+    }
+    return offsets;
+  }
+
+  /** Offset of a record: from the mark before it on, record by record. */
+  #search(marks: DataView, index: number): number | undefined {
+    let low = 0;
+    let high = marks.byteLength / 8;
+    while (low < high) {
+      const mid = (low + high) >>> 1;
+      if (marks.getUint32(mid * 8, true) <= index) low = mid + 1;
+      else high = mid;
+    }
+    if (low === 0) return undefined;
+    const from = marks.getUint32((low - 1) * 8 + 4, true);
+    const to = low * 8 < marks.byteLength ? marks.getUint32(low * 8 + 4, true) : this.#length;
+    const cursor = new Cursor(this.#bytes(from, Math.max(0, Math.min(to - from, MAX_BETWEEN_MARKS))));
+    for (let at = marks.getUint32((low - 1) * 8, true); at < index; at++) cursor.skip(cursor.u16());
+    return from + cursor.at;
+  }
+}
+
+function readMarks(hash: MsfStream | undefined, offset: number, size: number): DataView | undefined {
+  if (!hash || size === 0 || size > MAX_MARK_BYTES || offset < 0 || offset + size > hash.size) return undefined;
+  return dataView(hash.bytes(offset, size - (size % 8)));
 }
 
 /** A number that stands in a record: itself when small, else behind the kind of its form. */

@@ -126,6 +126,23 @@ describeCorpus("PDBs as rust-minidump reads their Breakpad files", () => {
   });
 });
 
+describeCorpus("a stripped PDB as rizin reads it", () => {
+  it("names the frames of a triage dump that lie in amdppm.sys", () => {
+    const path = "symbols/symstore/amdppm.pdb/1C19FDDB27BB3399D9B45973EFEAFCF31/amdppm.pdb";
+    const symbols = openPdbSymbols(corpusBytes(path));
+    const text = readFileSync(corpusPath("kernel/triage_x64.dmp.expected.rizin-tests.txt"), "utf8");
+    const frames = [...text.matchAll(/(0xfffff8048b5[0-9a-f]{5}) sp: .* pdb\.amdppm\.(\w+)\+(\d+)/g)];
+    const ours = frames.map(([, address]) => {
+      const rva = Number(BigInt(address as string) - 0xfffff8048b580000n);
+      const hit = symbols.lookup(rva);
+      return [hit?.name, hit && rva - hit.rva];
+    });
+    expect(ours.length).toBe(6);
+    expect(ours).toEqual(frames.map(([, , name, offset]) => [name, Number(offset)]));
+    expect(symbols.debugId).toBe("1C19FDDB27BB3399D9B45973EFEAFCF31");
+  });
+});
+
 /** A function's name without its parameters. */
 function bare(name: string): string {
   return name.replace(/\(.*$/s, "");

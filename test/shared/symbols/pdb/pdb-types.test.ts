@@ -1,5 +1,6 @@
-import { openPdb } from "../../../../shared/symbols/pdb/pdb.ts";
+import { openPdb, STREAM } from "../../../../shared/symbols/pdb/pdb.ts";
 import { PdbTypes } from "../../../../shared/symbols/pdb/pdb-types.ts";
+import { TypeRecords } from "../../../../shared/symbols/pdb/type-records.ts";
 import { describeCorpus } from "../../../support/corpus.ts";
 import { corpusBytes, fetched } from "../../../support/symbol-files.ts";
 
@@ -17,6 +18,20 @@ const X86 = {
 };
 
 describeCorpus("type records of real PDBs", () => {
+  it.each([STREAM.tpi, STREAM.ipi])("are found by marks as by reading stream %i whole", (number) => {
+    const { msf } = openPdb(fetched(corpusBytes("symbols/getsentry_symbolic/CrashWithException.pdb")));
+    const [whole, marked] = [new TypeRecords(msf, number), new TypeRecords(msf, number, 0)];
+    let count = 0;
+    for (const { index, leaf } of whole.all()) {
+      const [a, b] = [whole.record(index), marked.record(index)];
+      expect([a?.leaf, b?.leaf, b?.data.left]).toEqual([leaf, leaf, a?.data.left]);
+      count += 1;
+    }
+    const [first, end] = whole.range;
+    expect(count).toBe(end - first);
+    expect([first - 1, end].map((index) => marked.record(index))).toEqual([undefined, undefined]);
+  });
+
   it.each([
     ["symbols/getsentry_symbolic/CrashWithException.pdb", X64],
     ["symbols/getsentry_symbolic/crash.pdb", X86],
