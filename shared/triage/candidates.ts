@@ -78,8 +78,8 @@ export function candidatesOf({ dump, stop, frames }: VerdictInput): Candidate[] 
     const guessed = GUESSED.has(frame.trust);
     out.push({
       rule: guessed ? "stack-guess" : "stack",
-      what: guessed ? `possibly frame ${index} (${frame.trust}) is at` : `frame ${index} (${frame.trust}) is at`,
-      confidence: index === 0 ? "medium" : "low",
+      what: `${guessed ? "possibly " : ""}frame ${index} from the fault (${frame.trust}) is at`,
+      confidence: guessed ? "low" : "medium",
       address: frame.address,
       ...(frame.symbol === undefined ? {} : { symbol: frame.symbol }),
       ...(guessed ? { unblamed: true } : {}),

@@ -38,6 +38,8 @@ export function reasonOf(dump: Dump, candidate: Candidate, suspect: Suspect | un
       ? `in unloaded ${baseName(unloaded.path)}`
       : "in no module";
   const address = hexAddress(candidate.address, dump.pointerSize);
+  // Decoders write their own sentence, address and image included.
+  if (candidate.what.includes(address)) return { rule: candidate.rule, seen: candidate.what };
   return { rule: candidate.rule, seen: `${candidate.what} ${address} ${where}` };
 }
 

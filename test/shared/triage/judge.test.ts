@@ -136,7 +136,7 @@ describe("judge", () => {
     const walked = [frame(NT + 0x500n, "context"), frame(DRIVER + 0x20n, "cfi", "AcmeWrite")];
     expect(judge({ dump, crashType: undefined, frames: walked })).toMatchObject({
       bucketString: "0x1A_5003_Acme!AcmeWrite",
-      confidence: "low",
+      confidence: "medium",
       groupingKey: "km:0x1a_5003_acme!acmewrite",
     });
     const guessed = [frame(NT + 0x500n, "context"), frame(DRIVER + 0x20n, "scan")];
