@@ -1,5 +1,5 @@
 import { hexAddress } from "../dump/address.ts";
-import type { Dump } from "../dump/dump.ts";
+import type { Dump, DumpException } from "../dump/dump.ts";
 import type { Words } from "../triage/words/words.ts";
 import type { CrashReport } from "./crash-report.ts";
 
@@ -30,9 +30,12 @@ export function bugcheckPart(dump: Dump, words: Words): CrashReport["bugcheck"] 
 const STATUS_ACCESS_VIOLATION = 0xc0000005;
 const STATUS_IN_PAGE_ERROR = 0xc0000006;
 
-/** The exception record in words. */
-export function exceptionPart(dump: Dump, words: Words): CrashReport["exception"] {
-  const { exception } = dump;
+/**
+ * The exception record in words.
+ * @param found the record that a stop code led to: a kernel header's own is the breakpoint of the bug check
+ */
+export function exceptionPart(dump: Dump, words: Words, found: DumpException | undefined): CrashReport["exception"] {
+  const exception = found ?? dump.exception;
   if (!exception) return null;
   const windows = dump.system.os === "Windows NT";
   const status = windows ? words.ntstatus(exception.code) : undefined;
@@ -40,7 +43,7 @@ export function exceptionPart(dump: Dump, words: Words): CrashReport["exception"
   const [operation, address] = exception.parameters;
   return {
     code: `0x${exception.code.toString(16)}`,
-    name: status?.name ?? signalName(dump, words),
+    name: status?.name ?? signalName(dump, words, exception.code),
     text: status?.text || null,
     flags: `0x${exception.flags.toString(16)}`,
     address: hexAddress(exception.address, dump.pointerSize),
@@ -50,8 +53,7 @@ export function exceptionPart(dump: Dump, words: Words): CrashReport["exception"
   };
 }
 
-function signalName(dump: Dump, words: Words): string | null {
-  const code = dump.exception?.code ?? 0;
+function signalName(dump: Dump, words: Words, code: number): string | null {
   const apple = dump.system.os === "Mac OS X" || dump.system.os === "iOS";
   return words.exceptionName(apple ? "macos" : "linux", "Code", code) ?? null;
 }

@@ -74,7 +74,7 @@ export function buildReport(input: ReportInput): CrashReport {
     },
     system_info: systemPart(dump),
     bugcheck: bugcheckPart(dump, words),
-    exception: exceptionPart(dump, words),
+    exception: exceptionPart(dump, words, input.stop?.exceptionRecord),
     process: { pid: dump.process.pid ?? null, name: dump.process.name ?? null, uptime_seconds: uptime },
     thread: crashedThreadPart(dump),
     processor: dump.processor
