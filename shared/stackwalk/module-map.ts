@@ -108,17 +108,27 @@ function functionOf(image: ImageBytes, entry: PdataEntry, rva: number): RuntimeF
 
 /** The modules of a dump by address. */
 export class ModuleMap {
-  readonly #modules: readonly WalkedModule[];
+  readonly #modules: WalkedModule[];
+  readonly #memory: Memory;
+  readonly #provider: SymbolProvider;
   #last: WalkedModule | undefined;
   /** One above the highest address of any module. */
   readonly end: bigint = 0n;
 
   constructor(modules: readonly DumpModule[], memory: Memory, provider: SymbolProvider) {
+    this.#memory = memory;
+    this.#provider = provider;
     this.#modules = modules
       .filter(({ size }) => size > 0)
       .map((module) => new WalkedModule(module, memory, provider))
       .sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
     for (const { base, size } of this.#modules) if (base + size > this.end) this.end = base + size;
+  }
+
+  /** Adds a module that no list of the dump has. */
+  add(module: DumpModule): void {
+    const at = this.#modules.findIndex(({ base }) => base > module.base);
+    this.#modules.splice(at < 0 ? this.#modules.length : at, 0, new WalkedModule(module, this.#memory, this.#provider));
   }
 
   /** The module that holds an address; where broken lists overlap, the one that starts last. */

@@ -2,10 +2,16 @@ import { addOffset, type VirtualAddress } from "../dump/address.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
 import type { Caller, FrameRegisters, FrameTrust, StackEnd, StackFrame, Unwound } from "./frame.ts";
+import type { WalkedModule } from "./module-map.ts";
+import { findUserImage } from "./user-images.ts";
 import type { WalkScene } from "./walk-scene.ts";
 
 /** Code below this is none: the first page is never mapped. */
 const FIRST_CODE = 0x1000n;
+/** User mode lies below, on x64 and ARM64. */
+const USER_END = 0x8000_0000_0000n;
+/** Searches for images of user mode that one walk makes. */
+const MAX_SEARCHES = 16;
 /** A walk may leave one stack for another (trap frames, double faults, fibers) so often. */
 const MAX_STACK_SWITCHES = 16;
 
@@ -21,6 +27,8 @@ export class ThreadWalk {
   readonly #limit: number;
   /** Stack pointers that stacks were entered with: none is entered twice. */
   readonly #entered = new Set<bigint>();
+  /** Searches for images of user mode so far. */
+  #searched = 0;
   #end: StackEnd = "unfinished";
 
   constructor(scene: WalkScene, cpu: CpuWalker, start: CpuContext, limit: number) {
@@ -62,7 +70,10 @@ export class ThreadWalk {
 
   #push(trust: FrameTrust, ip: bigint, sp: bigint, registers: FrameRegisters, interrupted: boolean): void {
     const lookupIp = (interrupted ? ip : ip - this.#cpu.callBytes) as VirtualAddress;
-    const module = this.#scene.modules.find(lookupIp);
+    const module = this.#scene.modules.find(lookupIp) ?? this.#userImage(lookupIp, sp);
+    // Written down behind the last read: a step that waits for bytes comes here again.
+    const below = this.frames.at(-1)?.sp;
+    if (below !== undefined && (sp <= below || this.#pastEnd(below, sp))) this.#entered.add(sp);
     this.frames.push({
       trust,
       ip: ip as VirtualAddress,
@@ -74,6 +85,17 @@ export class ThreadWalk {
         ? { module: module.module, rva: Number(ip - module.base), lookupRva: Number(lookupIp - module.base) }
         : {}),
     });
+  }
+
+  /** A frame of user mode in a kernel dump: worth a search where its stack is there to go on. */
+  #userImage(ip: bigint, sp: bigint): WalkedModule | undefined {
+    const { kernel, modules, pointerSize, processName, stack } = this.#scene;
+    if (!kernel || pointerSize !== 8 || ip < FIRST_CODE || ip >= USER_END || sp >= USER_END) return undefined;
+    if (this.#searched >= MAX_SEARCHES || stack.pointer(sp) === undefined) return undefined;
+    const module = findUserImage(stack.memory, ip, processName);
+    this.#searched += 1;
+    if (module) modules.add(module);
+    return modules.find(ip);
   }
 
   #callerOf(frame: StackFrame): Caller | "end" | undefined {
@@ -116,9 +138,7 @@ export class ThreadWalk {
     if (!leads || this.#entered.has(caller.sp)) return undefined;
     if (moved && caller.interrupted !== true && this.#pastEnd(frame.sp, caller.sp)) return "end";
     if (!moved && caller.interrupted !== true) return undefined;
-    if (this.#entered.size > MAX_STACK_SWITCHES) return undefined;
-    this.#entered.add(caller.sp);
-    return caller;
+    return this.#entered.size > MAX_STACK_SWITCHES ? undefined : caller;
   }
 
   /** Whether a step up leaves the memory of the thread's stack. */

@@ -14,6 +14,8 @@ export interface WalkScene {
   /** Build of a crashed kernel: forms of its records differ. */
   readonly build: number;
   readonly modules: ModuleMap;
+  /** What an image of the crashed process is called that does not tell its name. */
+  readonly processName: string;
   readonly stack: StackReader;
   /** Bounds of the thread's stack memory, where they are known. */
   readonly bounds?: NonNullable<DumpThread["stack"]>;

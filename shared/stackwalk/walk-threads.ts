@@ -106,6 +106,7 @@ function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap): WalkScene 
     kernel: dump.kernel !== undefined,
     build,
     modules,
+    processName: dump.process.name ?? "",
     stack: new StackReader(dump.memory, dump.pointerSize),
     ...(thread.stack ? { bounds: thread.stack } : {}),
     trapFrames: () => {
