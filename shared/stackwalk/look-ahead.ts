@@ -18,21 +18,42 @@ const MAX_ADDRESSES = 64;
 const OFTEN = 3;
 /** Bytes of a stack that are looked at. */
 const MAX_BYTES = 0x8000;
-/** Upper half of addresses that kernels lie at. */
+/** Upper words of addresses: kernels lie above this one, images of user mode between the other two. */
 const KERNEL_HALF = 0x8000_0000;
+const USER_IMAGES = 0x10;
+const USER_END = 0x8000;
+/** A user stack is looked at as far as its first frames reach. */
+const USER_BYTES = 0x1000;
 
 /** Tasks that make the unwind data of a kernel stack's functions be there. */
 export function lookAhead(scene: WalkScene, sp: VirtualAddress, bounds: NonNullable<DumpThread["stack"]>): Task[] {
+  const above = Number(sp - bounds.start);
+  const length = Math.min(MAX_BYTES, bounds.size - above);
+  return above < 0 || length <= 0 ? [] : unwindTasks(scene, sp, length, (high) => high >= KERNEL_HALF);
+}
+
+/** The same for the stack that user mode called the kernel from, when its images are known. */
+export function lookAheadUser(scene: WalkScene): readonly Task[] {
+  const calls = scene.trapFrames().filter(({ fromUser }) => fromUser);
+  const sp = calls.at(-1)?.context.sp;
+  if (sp === undefined) return [];
+  const length = USER_BYTES - Number(sp & 0xfffn);
+  return unwindTasks(scene, sp, length, (high) => high >= USER_IMAGES && high < USER_END);
+}
+
+function unwindTasks(
+  scene: WalkScene,
+  sp: VirtualAddress,
+  length: number,
+  isWanted: (high: number) => boolean,
+): Task[] {
   return [
     () => {
-      const above = Number(sp - bounds.start);
-      const length = Math.min(MAX_BYTES, bounds.size - above);
-      if (above < 0 || length <= 0) return [];
       const view = dataView(scene.stack.memory.read(sp, length).bytes);
       const found = new Map<WalkedModule, Set<number>>();
       let count = 0;
       for (let at = 0; at + 8 <= view.byteLength && count < MAX_ADDRESSES; at += 8) {
-        if (view.getUint32(at + 4, true) < KERNEL_HALF) continue;
+        if (!isWanted(view.getUint32(at + 4, true))) continue;
         const address = scene.strip(view.getBigUint64(at, true));
         const module = scene.modules.find(address);
         if (!module) continue;
@@ -41,7 +62,8 @@ export function lookAhead(scene: WalkScene, sp: VirtualAddress, bounds: NonNulla
         found.set(module, rvas);
         count += 1;
       }
-      const often = [...found].filter(([, { size }]) => size >= OFTEN);
+      const kernel = isWanted(KERNEL_HALF);
+      const often = [...found].filter(([, { size }]) => !kernel || size >= OFTEN);
       return often.map(([module, rvas]) => unwindTask(scene, module, rvas));
     },
   ];

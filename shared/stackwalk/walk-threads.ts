@@ -6,11 +6,12 @@ import { findTrapFrames } from "../dump/kernel-dump/trap-frame/find-trap-frames.
 import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import { cpuWalkerOf } from "./cpus.ts";
 import type { StackEnd, StackFrame } from "./frame.ts";
-import { lookAhead } from "./look-ahead.ts";
+import { lookAhead, lookAheadUser } from "./look-ahead.ts";
 import { ModuleMap } from "./module-map.ts";
 import { StackReader } from "./stack-reader.ts";
 import type { SymbolProvider } from "./symbol-provider.ts";
 import { ThreadWalk } from "./thread-walk.ts";
+import { listUserModules } from "./user-modules.ts";
 import type { WalkScene } from "./walk-scene.ts";
 
 /** Deep recursion fills a stack of 1 MB with some 20,000 frames; more than these nobody reads. */
@@ -74,7 +75,10 @@ export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkO
     if (!thread || !start || !cpu) return { thread: index, frames: [], end: "no-context" };
     const scene = sceneOf(dump, thread, modules);
     const walk = new ThreadWalk(scene, cpu, start, limit);
-    if (thread.stack && hasPageTables(dump)) tasks.push(...lookAhead(scene, start.sp, thread.stack));
+    if (thread.stack && hasPageTables(dump)) {
+      tasks.push(...lookAhead(scene, start.sp, thread.stack));
+      if (index === dump.crashingThread) tasks.push(...listUserModules(dump, modules, () => lookAheadUser(scene)));
+    }
     tasks.push(() => {
       if (walk.frames.length === 0) planStack(dump, thread, start);
       walk.run();
