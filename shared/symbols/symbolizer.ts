@@ -6,6 +6,7 @@ import type { ImageBytes } from "../image/image-bytes.ts";
 import { attempt, type Notes } from "../notes.ts";
 import type { ModuleSymbols, SymbolProvider } from "../stackwalk/symbol-provider.ts";
 import { BreakpadSymbols } from "./breakpad/breakpad-symbols.ts";
+import { ExportSymbols } from "./export-symbols.ts";
 import { openImageFile } from "./image-file.ts";
 import { type IndexedBreakpad, indexBreakpad } from "./open-breakpad.ts";
 import { openPdb } from "./pdb/pdb.ts";
@@ -43,6 +44,7 @@ export class Symbolizer implements SymbolProvider {
   readonly #deliveries = new Map<string, Delivery>();
   readonly #symbols = new Map<string, ModuleSymbols>();
   readonly #images = new Map<string, ImageBytes | undefined>();
+  readonly #exported = new Map<ImageBytes, ExportSymbols | null>();
   readonly #layouts = new Map<string, TypeLayout | undefined>();
 
   constructor(options: SymbolizerOptions) {
@@ -50,13 +52,15 @@ export class Symbolizer implements SymbolProvider {
   }
 
   forModule(module: DumpModule): ModuleSymbols | undefined {
-    const { debugFile, debugId } = identityOf(module);
-    if (debugFile === undefined || debugId === undefined) return undefined;
+    const { debugFile, debugId, codeFile, codeId } = identityOf(module);
+    if (debugFile === undefined || debugId === undefined) {
+      return codeFile === undefined || codeId === undefined ? undefined : this.#exportsAlone("missing", [], module);
+    }
     const key = `${debugFile}/${debugId}`;
     const known = this.#symbols.get(key);
     if (known) return known;
     const delivery = this.#delivery(module, ["breakpad", "pdb"]);
-    const symbols = this.#choose(delivery, debugId);
+    const symbols = this.#choose(delivery, debugId, module);
     this.#symbols.set(key, symbols);
     return symbols;
   }
@@ -94,7 +98,7 @@ export class Symbolizer implements SymbolProvider {
   }
 
   /** The first file that is whole and of this very build; else what is to be said of those that are not. */
-  #choose({ files, lookedIn }: Delivery, debugId: string): ModuleSymbols {
+  #choose({ files, lookedIn }: Delivery, debugId: string, module: DumpModule): ModuleSymbols {
     let status: "missing" | "mismatched" | "corrupt" = "missing";
     for (const opened of files) {
       const file = this.#open(opened);
@@ -102,7 +106,23 @@ export class Symbolizer implements SymbolProvider {
       if (file) status = "mismatched";
       else if (status === "missing") status = "corrupt";
     }
-    return noSymbols(status, lookedIn);
+    return this.#exportsAlone(status, lookedIn, module);
+  }
+
+  #exportsAlone(status: ModuleSymbols["status"], lookedIn: readonly string[], module: DumpModule): ModuleSymbols {
+    return { ...NO_ANSWERS, status, lookedIn, lookup: (rva) => this.#exports(module)?.lookup(rva) };
+  }
+
+  /** Exports of a module's image, for modules without symbols. */
+  #exports(module: DumpModule): ExportSymbols | undefined {
+    const image = this.image(module);
+    if (!image) return undefined;
+    const known = this.#exported.get(image);
+    if (known !== undefined) return known ?? undefined;
+    const { notes, demangle = KEEP_NAMES } = this.#options;
+    const exports = attempt(notes, "symbols/exports", () => ExportSymbols.read(image, demangle));
+    this.#exported.set(image, exports ?? null);
+    return exports;
   }
 
   #open(opened: Opened): SymbolFile | undefined {
@@ -148,7 +168,5 @@ function guarded(file: SymbolFile, lookedIn: readonly string[], notes: Notes): M
   };
 }
 
-function noSymbols(status: "missing" | "mismatched" | "corrupt", lookedIn: readonly string[]): ModuleSymbols {
-  const nothing = (): undefined => undefined;
-  return { status, lookedIn, lookup: nothing, covers: nothing, cfi: nothing, frameData: nothing };
-}
+/** Without a symbol file nothing is known of extents and frames. */
+const NO_ANSWERS = { covers: () => undefined, cfi: () => undefined, frameData: () => undefined };

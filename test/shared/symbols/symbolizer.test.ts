@@ -92,11 +92,8 @@ describeCorpus("symbols from directories", () => {
     cpSync(corpusPath("windows-x64/symstore/crashme.exe/1492AE6E8a000/crashme.exe"), join(root, "crashme.exe"));
     const { run, symbolizer } = open(root);
     const symbols = await run.run(() => symbolizer.forModule(CRASHME));
-    expect([symbols?.status, symbols?.lookup(0x2dec), symbols?.covers(0x2dec)]).toEqual([
-      "mismatched",
-      undefined,
-      undefined,
-    ]);
+    const hit = await run.run(() => symbols?.lookup(0x2dec));
+    expect([symbols?.status, hit, symbols?.covers(0x2dec)]).toEqual(["mismatched", undefined, undefined]);
     expect(await run.run(() => symbolizer.image(CRASHME))).toBeUndefined();
     expect(await run.run(() => symbolizer.typeLayout(CRASHME))).toBeUndefined();
   });
@@ -111,6 +108,17 @@ describeCorpus("symbols from directories", () => {
     expect(alone.notes.list().map(({ code }) => code)).toContain("format.bad-signature");
     const { run, symbolizer } = open(first, second, corpusPath("windows-x64", "symstore"));
     expect(await run.run(() => symbolizer.forModule(CRASHME)?.lookup(0x2dec)?.name)).toBe("on_abort");
+  });
+
+  it("names code by exports where there are no symbols", async () => {
+    const root = store();
+    cpSync(corpusPath("windows-x64/symstore/helper.dll"), join(root, "helper.dll"), { recursive: true });
+    const { run, symbolizer } = open(root);
+    const helper = { ...CRASHME, path: "helper.dll", codeId: "6d6e5b231b000", debugFile: "helper.pdb" };
+    const hit = await run.run(() => symbolizer.forModule(helper)?.lookup(0x1360));
+    expect([await run.run(() => symbolizer.forModule(helper)?.status), hit?.size]).toEqual(["missing", undefined]);
+    expect(hit?.name).toBe("helper_deref");
+    expect(await run.run(() => symbolizer.forModule(helper)?.lookup(0x8000))).toBeUndefined();
   });
 
   it("says where it looked in vain, and does not leave its folders", async () => {
