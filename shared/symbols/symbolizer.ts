@@ -27,6 +27,9 @@ export interface SymbolizerOptions {
   readonly imageFromDump?: (module: DumpModule) => ImageBytes | undefined;
 }
 
+/** Answers of one kind that are kept of a module. */
+const MAX_REMEMBERED = 8192;
+
 /** A candidate whose opening may still have to read. */
 type Opened =
   | { readonly kind: "breakpad"; readonly bytes: FetchedBytes; readonly indexed: IndexedBreakpad | undefined }
@@ -161,10 +164,23 @@ function guarded(file: SymbolFile, lookedIn: readonly string[], notes: Notes): M
   return {
     status: "found",
     lookedIn,
-    lookup: (rva) => attempt(notes, where, () => file.lookup(rva)),
-    covers: (rva) => attempt(notes, where, () => file.covers(rva)),
-    cfi: (rva) => attempt(notes, where, () => file.cfi(rva)),
-    frameData: (rva) => attempt(notes, where, () => file.frameData(rva)),
+    lookup: remembered((rva) => attempt(notes, where, () => file.lookup(rva))),
+    covers: remembered((rva) => attempt(notes, where, () => file.covers(rva))),
+    cfi: remembered((rva) => attempt(notes, where, () => file.cfi(rva))),
+    frameData: remembered((rva) => attempt(notes, where, () => file.frameData(rva))),
+  };
+}
+
+/** Keeps answers: recursion and steps that run again ask for the same addresses many times. */
+function remembered<T>(answer: (rva: number) => T): (rva: number) => T {
+  const known = new Map<number, { readonly value: T }>();
+  return (rva) => {
+    const found = known.get(rva);
+    if (found) return found.value;
+    const value = answer(rva);
+    if (known.size >= MAX_REMEMBERED) known.clear();
+    known.set(rva, { value });
+    return value;
   };
 }
 
