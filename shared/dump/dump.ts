@@ -80,6 +80,8 @@ export interface DumpThread {
   readonly context?: CpuContext;
   /** ETHREAD of a kernel dump. */
   readonly address?: VirtualAddress;
+  /** KTHREAD.KernelStack: where a thread that waits has saved how it goes on. */
+  readonly kernelStack?: VirtualAddress;
   /** Number of the processor that ran it, for threads that ran when a kernel dump's system stopped. */
   readonly processor?: number;
 }

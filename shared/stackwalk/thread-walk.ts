@@ -23,7 +23,7 @@ export class ThreadWalk {
   readonly frames: StackFrame[] = [];
   readonly #scene: WalkScene;
   readonly #cpu: CpuWalker;
-  readonly #start: CpuContext;
+  readonly #start: () => CpuContext | undefined;
   readonly #limit: number;
   /** Stack pointers that stacks were entered with: none is entered twice. */
   readonly #entered = new Set<bigint>();
@@ -31,7 +31,7 @@ export class ThreadWalk {
   #searched = 0;
   #end: StackEnd = "unfinished";
 
-  constructor(scene: WalkScene, cpu: CpuWalker, start: CpuContext, limit: number) {
+  constructor(scene: WalkScene, cpu: CpuWalker, start: () => CpuContext | undefined, limit: number) {
     this.#scene = scene;
     this.#cpu = cpu;
     this.#start = start;
@@ -49,7 +49,12 @@ export class ThreadWalk {
   run(): void {
     if (this.#end !== "unfinished") return;
     if (this.frames.length === 0) {
-      const { pc, sp, registers } = this.#start;
+      const start = this.#start();
+      if (!start) {
+        this.#end = "no-context";
+        return;
+      }
+      const { pc, sp, registers } = start;
       this.#entered.add(sp);
       this.#push("context", pc, sp, registers, true);
     }

@@ -1,8 +1,9 @@
 import type { Task } from "../bytes/step-runner.ts";
-import { addOffset } from "../dump/address.ts";
+import { addOffset, type VirtualAddress } from "../dump/address.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
 import type { Dump, DumpThread } from "../dump/dump.ts";
 import { findTrapFrames } from "../dump/kernel-dump/trap-frame/find-trap-frames.ts";
+import { readSwitchFrame } from "../dump/kernel-dump/trap-frame/switch-frame.ts";
 import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import { cpuWalkerOf } from "./cpus.ts";
 import type { StackEnd, StackFrame } from "./frame.ts";
@@ -29,6 +30,8 @@ export interface WalkOptions {
   readonly maxFrames?: number;
   /** Registers to start with instead of the thread's own: those of the exception for the crashing thread. */
   readonly contexts?: ReadonlyMap<number, CpuContext>;
+  /** Walks threads of kernel dumps that waited too: each costs some pages of its own. */
+  readonly waiting?: boolean;
   /** Indices of the threads to walk; all when absent. */
   readonly threads?: readonly number[];
 }
@@ -72,15 +75,18 @@ export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkO
   const stacks = indices.map((index): ThreadStack => {
     const thread = dump.threads[index];
     const start = thread && startOf(dump, thread, index, options);
-    if (!thread || !start || !cpu) return { thread: index, frames: [], end: "no-context" };
+    const waits = options.waiting === true && !start ? thread?.kernelStack : undefined;
+    if (!thread || !cpu || (!start && waits === undefined)) return { thread: index, frames: [], end: "no-context" };
     const scene = sceneOf(dump, thread, modules);
-    const walk = new ThreadWalk(scene, cpu, start, limit);
-    if (thread.stack && hasPageTables(dump)) {
+    const first = (): CpuContext | undefined => start ?? (waits && readSwitchFrame(dump.memory, dump.cpu, waits));
+    const walk = new ThreadWalk(scene, cpu, first, limit);
+    if (start && thread.stack && hasPageTables(dump)) {
       tasks.push(...lookAhead(scene, start.sp, thread.stack));
       if (index === dump.crashingThread) tasks.push(...listUserModules(dump, modules, () => lookAheadUser(scene)));
     }
     tasks.push(() => {
-      if (walk.frames.length === 0) planStack(dump, thread, start);
+      const sp = start?.sp ?? waits;
+      if (walk.frames.length === 0 && sp !== undefined) planStack(dump, thread, sp);
       walk.run();
       return [];
     });
@@ -144,7 +150,7 @@ function stripper(modules: ModuleMap): (address: bigint) => bigint {
 }
 
 /** The stack above the stack pointer in one round; the rest comes as it is needed. */
-function planStack(dump: Dump, thread: DumpThread, { sp }: CpuContext): void {
+function planStack(dump: Dump, thread: DumpThread, sp: VirtualAddress): void {
   const { stack } = thread;
   if (!stack || sp < stack.start) return;
   const left = Number(addOffset(stack.start, stack.size) - sp);

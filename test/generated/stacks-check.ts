@@ -15,7 +15,7 @@ import { openImage } from "../support/image-provider.ts";
 
 /**
  * Compares stacks of generated kernel dumps with their truth, frame by frame:
- * `node test/generated/stacks-check.ts GENERATOR [--type T]... [--arch A] [--only S]... [--images] [--list] [-- GENERATOR OPTIONS]`
+ * `node test/generated/stacks-check.ts GENERATOR [--type T]... [--arch A] [--only S]... [--images] [--waiting] [--list] [-- GENERATOR OPTIONS]`
  * GENERATOR is the generator's mkdump.py; --images gives the image files that the dump was made of. Not part of
  * the tests: the generator is no part of the project.
  */
@@ -102,7 +102,9 @@ async function check(file: string, generator: string, withImages: boolean): Prom
   const dump: Dump = await openDump(runner, notes);
   const before = { ...source.counts };
   const truth = JSON.parse(readFileSync(`${file}.truth.json`, "utf8")) as Truth;
-  const walk = walkThreads(dump, withImages ? imagesOf(truth, generator) : NO_SYMBOLS);
+  const walk = walkThreads(dump, withImages ? imagesOf(truth, generator) : NO_SYMBOLS, {
+    waiting: process.argv.includes("--waiting"),
+  });
   const started = performance.now();
   await attemptTogether(runner, notes, "stacks", walk.tasks);
   const took = performance.now() - started;

@@ -213,9 +213,13 @@ export function threadOf(context: LiveContext, record: ThreadRecord, pid: number
   const tebAt = kdbg?.value("OffsetKThreadTeb") ?? table?.teb;
   const teb = tebAt === undefined ? undefined : pointerAt(bytes, tebAt, pointerSize);
   const stack = stackOf(context, record);
+  const savedAt = kdbg?.value("OffsetKThreadKernelStack");
+  const saved = savedAt === undefined ? undefined : pointerAt(bytes, savedAt, pointerSize);
+  const isInside = stack && saved !== undefined && saved >= stack.start && saved - stack.start < BigInt(stack.size);
   return {
     id,
     address: record.address,
+    ...(isInside ? { kernelStack: saved } : {}),
     ...(teb && !isKernelPointer(teb, pointerSize) ? { teb } : {}),
     ...(stack ? { stack } : {}),
   };
