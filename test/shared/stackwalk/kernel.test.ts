@@ -1,0 +1,98 @@
+import { readFileSync } from "node:fs";
+import { corpusPath, describeCorpus } from "../../support/corpus.ts";
+import { walkFile } from "../../support/walk-file.ts";
+import { BASE, peImage, STACK, shown, stackOf, walk } from "./fake-machine.ts";
+
+/** A KTRAP_FRAME at `at`: the machine frame that the CPU pushed, and what a handler saved. */
+function trapFrame(at: number, rip: bigint, rsp: bigint, cs = 0x10n): Record<number, bigint> {
+  return {
+    [at + 0x30]: 0x1111n,
+    [at + 0x158]: 0x2222n,
+    [at + 0x168]: rip,
+    [at + 0x170]: cs,
+    [at + 0x178]: 0x246n,
+    [at + 0x180]: rsp,
+    [at + 0x188]: cs === 0x10n ? 0x18n : 0x2bn,
+  };
+}
+
+const SP = STACK + 0x100n;
+
+describe("kernel stacks", () => {
+  it("show the volatile registers of a trap frame that unwind data lead to", () => {
+    const handler = { begin: 0x1000, end: 0x1100, info: [1, 0, 2, 0, 0, 0x1a, 0, 0x01, 0x2c, 0] };
+    // PUSH_MACHFRAME with an error code, above it 0x160 bytes of trap frame.
+    handler.info = [1, 8, 3, 0, 8, 0x01, 0x160 / 8, 0, 0, 0x1a];
+    const found = walk({
+      cpu: "amd64",
+      kernel: true,
+      pc: BASE + 0x1080n,
+      sp: SP,
+      registers: {},
+      stack: stackOf(trapFrame(0x100, BASE + 0x2040n, STACK + 0x800n)),
+      image: peImage(0x8664, [handler]),
+    }).frames;
+    expect(shown(found)[1]).toBe("+2040 cfi");
+    expect(found[1]?.registers).toMatchObject({ rax: 0x1111n, rbp: 0x2222n, rsp: STACK + 0x800n });
+  });
+
+  it("are scanned through trap frames, which are believed more than what lies around them", () => {
+    const slots = {
+      280: BASE + 0x3000n,
+      ...trapFrame(0x200, BASE + 0x2040n, STACK + 0x400n),
+      928: BASE + 0x4000n,
+      1032: BASE + 0x5000n,
+    };
+    const found = walk({
+      cpu: "amd64",
+      kernel: true,
+      pc: BASE + 0x1080n,
+      sp: SP,
+      registers: {},
+      stack: stackOf(slots),
+    }).frames;
+    expect(shown(found)).toEqual(["+1080 context", "+3000 scan", "+2040 cfi_scan", "+5000 scan"]);
+    expect(found[2]).toMatchObject({ interrupted: true, sp: STACK + 0x400n });
+  });
+
+  it("end where user mode begins when its memory is not there", () => {
+    const slots = trapFrame(0x200, 0x7ffe_0000_1000n, 0x12_3450n, 0x33n);
+    const found = walk({
+      cpu: "amd64",
+      kernel: true,
+      pc: BASE + 0x1080n,
+      sp: SP,
+      registers: {},
+      stack: stackOf(slots),
+    }).frames;
+    expect(shown(found)).toEqual(["+1080 context", "7ffe00001000 cfi_scan"]);
+  });
+});
+
+describeCorpus("stacks of real triage dumps", () => {
+  it("hold every return address that WinDbg printed, in its order, down to user mode", async () => {
+    const dump = corpusPath("kernel/083125-14875-01.dmp");
+    const { threads } = await walkFile(dump, {});
+    const kv = readFileSync(`${dump}.expected.windbg.kv.txt`, "latin1");
+    const returns = [...kv.matchAll(/^\d\d [0-9a-f`]+ ([0-9a-f`]+)/gm)].map(([, text]) =>
+      BigInt(`0x${(text as string).replace("`", "")}`),
+    );
+    const ours = (threads[0]?.frames ?? []).map(({ offset }) => BigInt(offset));
+    const wanted = returns.filter((address) => address !== 0n);
+    expect(wanted.length).toBe(3);
+    let at = 0;
+    for (const address of wanted) {
+      at = ours.indexOf(address, at);
+      expect(at).toBeGreaterThan(0);
+    }
+    expect(ours.length).toBeLessThan(8);
+  });
+
+  it("find the instruction that a page fault's third argument names behind its trap frame", async () => {
+    const { dump, threads } = await walkFile(corpusPath("kernel/102622-15671-01.dmp"), {});
+    const fault = dump.bugcheck?.parameters[2] ?? 0n;
+    expect(dump.bugcheck?.code).toBe(0x50);
+    const frame = threads[0]?.frames.find(({ offset }) => BigInt(offset) === fault);
+    expect(frame?.trust).toBe("cfi_scan");
+  });
+});
