@@ -1,14 +1,17 @@
+import type { VirtualAddress } from "../dump/address.ts";
 import { callerAmd64 } from "./amd64-registers.ts";
 import { keptAmd64, returnAmd64, unwindAmd64 } from "./amd64-unwind.ts";
 import { byCfi } from "./by-cfi.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
-import type { StackFrame, Unwound } from "./frame.ts";
-import { scanForCaller } from "./scan.ts";
+import type { Caller, StackFrame, Unwound } from "./frame.ts";
+import { isReturnAddress, scanForCaller } from "./scan.ts";
 import { followsCall, type WalkScene } from "./walk-scene.ts";
 
 /** Addresses between the halves that the CPU can form. */
 const LOW_END = 0x8000_0000_0000n;
 const HIGH_START = 0xffff_8000_0000_0000n;
+/** Frames behind a scanned one that must be in order for it to be believed. */
+const CHECKED_FRAMES = 3;
 /** A frame on another stack, in user mode, has nothing to do with trap frames this far above. */
 const MAX_STACK = 0x1_0000n;
 /** Largest frame that a chain of frame pointers is believed to jump over. */
@@ -46,14 +49,36 @@ export const AMD64: CpuWalker = {
   byFramePointer: framePointer,
   byScan: (scene, frame) => {
     const trap = scene.trapFrames().find(({ address }) => address >= frame.sp && address - frame.sp < MAX_STACK);
-    const make = (ip: bigint, slot: bigint): Unwound =>
-      callerAmd64("scan", ip, slot + 8n, pushedFrame(scene, frame, slot));
+    const make = (ip: bigint, slot: bigint): Unwound => {
+      const caller = callerAmd64("scan", ip, slot + 8n, pushedFrame(scene, frame, slot));
+      return leadsOn(scene, caller, CHECKED_FRAMES) ? caller : undefined;
+    };
     const found = scanForCaller(scene, frame, make, trap?.address);
     if (found || !trap) return found;
     // Nothing returns from below a trap: what it interrupted is next.
     return callerAmd64("cfi_scan", trap.context.pc, trap.context.sp, trap.context.registers, true);
   },
 };
+
+/**
+ * Whether a caller that a scan found is believable: where its image has unwind data, what they lead to must be
+ * a return address again. A stale address mostly leads to nowhere.
+ */
+function leadsOn(scene: WalkScene, caller: Caller, depth: number): boolean {
+  const lookupIp = caller.ip - 1n;
+  const module = scene.modules.find(lookupIp);
+  if (!module?.pdata || depth === 0) return true;
+  const next = unwindAmd64(scene, module, {
+    trust: "scan",
+    ip: caller.ip as VirtualAddress,
+    sp: caller.sp as VirtualAddress,
+    lookupIp: lookupIp as VirtualAddress,
+    interrupted: false,
+    registers: caller.registers,
+  });
+  if (next === undefined || next === "end" || next.interrupted === true || next.ip === 0n) return true;
+  return next.sp > caller.sp && isReturnAddress(scene, next.ip) && leadsOn(scene, next, depth - 1);
+}
 
 /** RBP behind a scan: what stands below the return address where that looks like a saved frame pointer. */
 function pushedFrame(scene: WalkScene, frame: StackFrame, slot: bigint): Record<string, bigint | undefined> {

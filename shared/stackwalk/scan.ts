@@ -10,7 +10,7 @@ const KERNEL_SLOTS = 3072;
 
 /**
  * Looks up the stack for something that a call can have pushed.
- * @param make builds the caller from the return address and the slot that it was found in
+ * @param make builds the caller from the return address and the slot that it was found in; undefined: go on
  * @param limit address that the search ends below
  */
 export function scanForCaller(
@@ -27,7 +27,9 @@ export function scanForCaller(
   for (let count = 0; count < slots && (limit === undefined || slot < limit); count++, slot += step) {
     const value = scene.stack.pointer(slot);
     if (value === undefined) return undefined;
-    if (isReturnAddress(scene, value)) return make(scene.strip(value), slot);
+    if (!isReturnAddress(scene, value)) continue;
+    const caller = make(scene.strip(value), slot);
+    if (caller !== undefined) return caller;
   }
   return undefined;
 }
