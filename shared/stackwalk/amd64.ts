@@ -4,8 +4,9 @@ import { keptAmd64, returnAmd64, unwindAmd64 } from "./amd64-unwind.ts";
 import { byCfi } from "./by-cfi.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
 import type { Caller, StackFrame, Unwound } from "./frame.ts";
+import type { WalkedModule } from "./module-map.ts";
 import { isReturnAddress, scanForCaller } from "./scan.ts";
-import { followsCall, type WalkScene } from "./walk-scene.ts";
+import { callTarget, followsCall, type WalkScene } from "./walk-scene.ts";
 
 /** Addresses between the halves that the CPU can form. */
 const LOW_END = 0x8000_0000_0000n;
@@ -77,7 +78,32 @@ function leadsOn(scene: WalkScene, caller: Caller, depth: number): boolean {
     registers: caller.registers,
   });
   if (next === undefined || next === "end" || next.interrupted === true || next.ip === 0n) return true;
-  return next.sp > caller.sp && isReturnAddress(scene, next.ip) && leadsOn(scene, next, depth - 1);
+  if (next.sp <= caller.sp || !isReturnAddress(scene, next.ip)) return false;
+  return callsInto(scene, next.ip, module, Number(lookupIp - module.base)) && leadsOn(scene, next, depth - 1);
+}
+
+/** Whether the call before a return address can have led into the function at a place: false where it led elsewhere. */
+function callsInto(scene: WalkScene, returns: bigint, module: WalkedModule, rva: number): boolean {
+  const caller = scene.modules.find(returns - 1n);
+  const target = caller && callTarget(caller, returns);
+  if (target === undefined) return true;
+  // Through an import: to another image.
+  if (target === "pointer") return caller !== module;
+  const [first, second] = caller?.image.read(target, 2) ?? [];
+  // A thunk of an import, or of code that the linker moved.
+  if (first === 0xff || (first === 0x48 && second === 0xff)) return caller !== module;
+  if (first === 0xe9 || first === 0xeb) return true;
+  if (caller !== module) return false;
+  const called = module.runtimeFunction(target);
+  const entered = module.runtimeFunction(rva);
+  if (typeof called !== "object" || typeof entered !== "object") return true;
+  // Parts of a function stand elsewhere: their records lead back to it.
+  return called.begin === entered.begin || typeof chainOf(module, entered.unwind) === "number";
+}
+
+function chainOf(module: WalkedModule, unwind: number): number | undefined {
+  const info = module.unwindInfo(unwind);
+  return typeof info === "string" ? undefined : info.chained?.begin;
 }
 
 /** RBP behind a scan: what stands below the return address where that looks like a saved frame pointer. */

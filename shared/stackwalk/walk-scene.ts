@@ -1,3 +1,4 @@
+import { dataView } from "../bytes/layout.ts";
 import type { CpuArch, VirtualAddress } from "../dump/address.ts";
 import type { DumpOs, DumpThread } from "../dump/dump.ts";
 import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
@@ -44,6 +45,15 @@ export function followsCall(scene: Pick<WalkScene, "cpu">, module: WalkedModule,
   if (rva < 0) return undefined;
   const bytes = module.image.read(rva, CALL_BYTES);
   return bytes.length === CALL_BYTES ? endsWithCall(bytes, scene.cpu === "x86") : undefined;
+}
+
+/** Where the call before a return address leads: to an address in the same image, through a pointer in memory, or who knows. */
+export function callTarget(module: WalkedModule, address: bigint): number | "pointer" | undefined {
+  const rva = Number(address - module.base);
+  const bytes = rva < CALL_BYTES ? new Uint8Array(0) : module.image.read(rva - CALL_BYTES, CALL_BYTES);
+  if (bytes.length < CALL_BYTES) return undefined;
+  if (bytes[1] === 0xff && bytes[2] === 0x15) return "pointer";
+  return bytes[2] === 0xe8 ? rva + dataView(bytes).getInt32(3, true) : undefined;
 }
 
 /** ModRM forms of `call r/m` (FF /2) by how many bytes before the end they start. */
