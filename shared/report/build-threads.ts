@@ -71,11 +71,12 @@ function contextFramePart(dump: Dump, pc: VirtualAddress): ReportFrame {
 }
 
 function namedFramePart(dump: Dump, { frame, hit, hasSymbols }: NamedFrame, index: number): ReportFrame {
-  const { module, ip, rva } = frame;
+  // rust-minidump's `offset` of a caller lies inside of its call instruction, where its line is looked up.
+  const { module, lookupIp, lookupRva } = frame;
   return {
-    ...placePart(dump, index, ip, module),
+    ...placePart(dump, index, lookupIp, module),
     function: hit?.name ?? null,
-    function_offset: hit && rva !== undefined ? hexAddress(BigInt(rva - hit.rva), dump.pointerSize) : null,
+    function_offset: hit && lookupRva !== undefined ? hexAddress(BigInt(lookupRva - hit.rva), dump.pointerSize) : null,
     // Source paths are of the machine that built it: restricted by the schema.
     file: hit?.file ?? null,
     line: hit?.line ?? null,

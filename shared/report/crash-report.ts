@@ -18,7 +18,7 @@ const count = z.int().nonnegative();
 
 const frame = z.object({
   frame: pub(count),
-  /** Always an absolute address. */
+  /** Absolute address; of callers one inside of the call instruction, not the return address. */
   offset: pub(hex),
   module: pub(text),
   module_offset: pub(hex.nullable()),

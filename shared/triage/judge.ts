@@ -22,7 +22,8 @@ export function judge(input: VerdictInput): Verdict {
     // Frames repeat their images: the first of each says enough.
     const image = `${candidate.rule} ${suspect?.module?.base ?? suspect?.unloaded?.base ?? "none"}`;
     const repeats = candidate.rule.startsWith("stack") && told.has(image);
-    if (!repeats && !reasons.some(({ rule, seen }) => rule === reason.rule && seen === reason.seen)) reasons.push(reason);
+    if (!repeats && !reasons.some(({ rule, seen }) => rule === reason.rule && seen === reason.seen))
+      reasons.push(reason);
     told.add(image);
     if (suspect && !candidate.unblamed) suspects.push(suspect);
   }
