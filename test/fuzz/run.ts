@@ -133,7 +133,7 @@ async function lane(next: () => FuzzJob | undefined): Promise<void> {
     await judge(job, answer);
     // A new process now and then keeps the peak that is measured near that of one analysis.
     lifetime += 1;
-    if (lifetime % 2000 === 0 || (typeof answer !== "string" && answer.peakRss > LIMIT_RSS)) child.stop();
+    if (lifetime % 500 === 0 || (typeof answer !== "string" && answer.peakRss > LIMIT_RSS)) child.stop();
   }
   child.stop();
 }
