@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { memorySource } from "../../shared/bytes/byte-source.ts";
+import { type ByteSource, memorySource } from "../../shared/bytes/byte-source.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
 import type { Platform } from "../../shared/pipeline/ports.ts";
 import { type CrashReport, crashReportSchema } from "../../shared/report/crash-report.ts";
@@ -20,6 +20,8 @@ export interface FuzzOutcome {
   readonly status: "analyzed" | "partial" | "rejected" | "crash";
   /** Error class or note code, and the place: never contents of the input. */
   readonly crash?: string;
+  /** What the analysis read; absent after a crash. */
+  readonly io?: CrashReport["io"];
 }
 
 /** Failures that prove the fuzzer itself: what each kind of finding would look like. */
@@ -51,15 +53,22 @@ function problemOf(report: CrashReport): string | undefined {
 /** Analyses one input. Whatever is thrown is a crash, and so is a step that failed by a bug (`internal.*` notes).
  * `plant` makes it fail on purpose. */
 export async function fuzzOne(bytes: Uint8Array, plant?: string): Promise<FuzzOutcome> {
+  return fuzzSource(memorySource(bytes), plant);
+}
+
+/** The same for bytes that are not all in memory. */
+export async function fuzzSource(source: ByteSource, plant?: string): Promise<FuzzOutcome> {
   try {
     if (plant !== undefined) await PLANTS[plant]?.();
     const options = { limits: DEFAULT_LIMITS, platform: fuzzPlatform };
-    const { status, report } = await analyzeSource(memorySource(bytes), options);
+    const { status, report } = await analyzeSource(source, options);
     const crash = problemOf(report);
     if (crash !== undefined) return { status: "crash", crash };
-    const header = await analyzeSource(memorySource(bytes), { ...options, headerOnly: true });
+    const header = await analyzeSource(source, { ...options, headerOnly: true });
     const headerCrash = problemOf(header.report);
-    return headerCrash === undefined ? { status } : { status: "crash", crash: `header only: ${headerCrash}` };
+    return headerCrash === undefined
+      ? { status, io: report.io }
+      : { status: "crash", crash: `header only: ${headerCrash}` };
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? "") : "";
     const place = stack.split("\n").find((line) => line.includes("shared/")) ?? "";
