@@ -21,6 +21,19 @@ const EXPLANATIONS: readonly Explanation[] = [
     covers: (miss, { type }) => type === "triage" && leftOut(miss) && /^process(es|ors): count$/.test(miss.field),
   },
   {
+    reason: "the address of the thread is not taken from a triage dump's PRCB",
+    covers: (miss, { type }) => type === "triage" && leftOut(miss) && miss.field === "current thread: address",
+  },
+  {
+    reason:
+      "the list of processes ends after ten rounds each way, with a note: each record leads only to its neighbours",
+    covers: (miss, { options }) => miss.field === "processes: count" && options.includes("1000"),
+  },
+  {
+    reason: "a live dump has no culprit; nt is named, as its own frames are the only ones",
+    covers: (miss, { scenario }) => miss.field === "culprit" && scenario === "0x161",
+  },
+  {
     reason: "a triage dump of the kernel's own writer does not hold NtBuildLab",
     covers: (miss, { type }) => type === "triage" && leftOut(miss) && miss.field === "kernel: build lab",
   },
@@ -30,7 +43,7 @@ const EXPLANATIONS: readonly Explanation[] = [
       type === "triage" && miss.field === "unloaded drivers: name" && miss.ours === miss.truth.slice(0, 12),
   },
   {
-    reason: "the entry in the triage dump's list of drivers holds zero, and no page of the image is in the file",
+    reason: "the entry in the triage dump's list of drivers does not hold it, and no page of the image is in the file",
     covers: (miss, { type }) =>
       type === "triage" && leftOut(miss) && /^modules: (checksum|time stamp)$/.test(miss.field),
   },
