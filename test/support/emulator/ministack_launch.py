@@ -4,6 +4,7 @@ Run by emulator.ts with the Python of .emulator/venv; configured by environment 
 Each patch says what AWS does and what the emulator does without it.
 """
 
+import os
 from xml.sax.saxutils import escape
 
 from ministack.app import main
@@ -101,6 +102,11 @@ provisioners._S3_BUCKET_CONFIGURATIONS += (
     ("LifecycleConfiguration", lifecycle_xml, s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
     ("BucketEncryption", encryption_xml, put_bucket_encryption, s3._delete_bucket_encryption),
 )
+
+if os.environ.get("STOPCODE_LARGE_OBJECTS"):
+    import sparse_objects
+
+    sparse_objects.install(s3)
 
 if __name__ == "__main__":
     main()
