@@ -1,8 +1,10 @@
 import type { Caller, FrameTrust } from "./frame.ts";
-import type { Registers } from "./registers.ts";
+import { callerOf, type Registers } from "./registers.ts";
 
 /** Registers by their number in unwind codes and instructions. */
 export const AMD64_REGISTERS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split(" ");
+
+const POINTERS = { ip: "rip", sp: "rsp", bits: 64 } as const;
 
 /** A caller with its registers, `rip` and `rsp` among them. */
 export function callerAmd64(
@@ -12,13 +14,5 @@ export function callerAmd64(
   registers: Registers,
   interrupted = false,
 ): Caller {
-  const known: Record<string, bigint> = {};
-  for (const name in registers) {
-    const value = registers[name];
-    if (value !== undefined) known[name] = value;
-  }
-  const rsp = BigInt.asUintN(64, sp);
-  known["rsp"] = rsp;
-  known["rip"] = ip;
-  return { trust, ip, sp: rsp, registers: known, interrupted };
+  return callerOf(POINTERS, trust, ip, sp, registers, interrupted);
 }

@@ -1,10 +1,12 @@
 import type { Caller, FrameRegisters, FrameTrust } from "./frame.ts";
-import type { Registers } from "./registers.ts";
+import { callerOf, type Registers } from "./registers.ts";
 
 /** Registers of a caller that are still known after a call was undone. */
 export function keptX86({ ebp, ebx, esi, edi }: FrameRegisters): Registers {
   return { ebp, ebx, esi, edi };
 }
+
+const POINTERS = { ip: "eip", sp: "esp", bits: 32 } as const;
 
 /** A caller with its registers, `eip` and `esp` among them. */
 export function callerX86(
@@ -14,13 +16,5 @@ export function callerX86(
   registers: Registers,
   interrupted = false,
 ): Caller {
-  const known: Record<string, bigint> = {};
-  for (const name in registers) {
-    const value = registers[name];
-    if (value !== undefined) known[name] = value;
-  }
-  const esp = BigInt.asUintN(32, sp);
-  known["esp"] = esp;
-  known["eip"] = ip;
-  return { trust, ip, sp: esp, registers: known, interrupted };
+  return callerOf(POINTERS, trust, ip, sp, registers, interrupted);
 }
