@@ -2,11 +2,12 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type ByteSource, memorySource } from "../../shared/bytes/byte-source.ts";
 import { type ByteRange, checkRange, coalesceRanges } from "../../shared/bytes/range.ts";
 import { mutate } from "../support/mutate.ts";
-import { type FuzzOutcome, fuzzSource } from "./targets.ts";
+import type { JobFigures } from "./child.ts";
+import { type FuzzOutcome, FuzzSymbols, fuzzSource } from "./targets.ts";
 
 /**
  * The child process that damages large dumps. Only what an analysis of the undamaged file reads is damaged:
- * anything else would not be seen. Jobs come and results go over IPC.
+ * anything else would not be seen. Jobs come and results go over IPC. Arguments are directories of symbol files.
  */
 
 /** One dump, damaged in one way. */
@@ -18,13 +19,11 @@ export interface LargeJob {
 }
 
 /** What became of it. */
-export interface LargeResult extends FuzzOutcome {
+export interface LargeResult extends FuzzOutcome, JobFigures {
   readonly made: string;
   /** Milliseconds and processor milliseconds. */
   readonly ms: number;
   readonly cpuMs: number;
-  /** Highest resident size of this process so far, bytes. */
-  readonly peakRss: number;
 }
 
 /** An open dump with those of its bytes that matter. */
@@ -36,6 +35,7 @@ interface Held {
   readonly compact: Uint8Array;
 }
 
+const symbols = new FuzzSymbols(process.argv.slice(2));
 let held: Held | undefined;
 
 async function hold(file: string): Promise<Held> {
@@ -54,7 +54,7 @@ async function hold(file: string): Promise<Held> {
       return source.read(wanted, signal);
     },
   };
-  await fuzzSource(recording);
+  await fuzzSource(recording, undefined, symbols);
   const touched = coalesceRanges(ranges, 0);
   // A copy, because slices of a Buffer share memory and those of a Uint8Array do not.
   const compact = Uint8Array.from(Buffer.concat(touched.map((range) => readAt(descriptor, range))));
@@ -129,7 +129,7 @@ async function run(job: LargeJob): Promise<LargeResult> {
     job.kind === "mutate" ? overlay(input, bytes) : job.kind === "cut" ? cut(input.source, job.value) : input.source;
   const started = performance.now();
   const cpuBefore = process.cpuUsage();
-  const outcome = await fuzzSource(damaged);
+  const outcome = await fuzzSource(damaged, undefined, symbols);
   const cpu = process.cpuUsage(cpuBefore);
   return {
     ...outcome,

@@ -1,13 +1,13 @@
-import { type ChildProcess, fork } from "node:child_process";
 import { renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { generatorOrExit } from "../generated/generator.ts";
+import { FuzzChild, type NoResult } from "./child.ts";
 import { generatedInputOptions, type LargeInput, realInputs } from "./generated-inputs.ts";
 import type { LargeJob, LargeResult } from "./generated-worker.ts";
 
 /**
- * `node test/fuzz/generated.ts --count 100000 [--seed N] [--jobs N] [--files TEXT] [--mkdump PATH] [--only SEED | --cut BYTES]`
+ * `node test/fuzz/generated.ts --count 100000 [--seed N] [--jobs N] [--files TEXT] [--mkdump PATH] [--only SEED | --cut BYTES] [--symbols DIR]…`
  *
  * Hostile kernel dumps: generated ones of every type with every kind of damage that the generator makes, and the
  * corpus' real ones. Each as it is, cut at pages (all of them up to {@link ALL_PAGES}, else as many spread over the file), and
@@ -32,34 +32,12 @@ const { values } = parseArgs({
     mkdump: { type: "string" },
     only: { type: "string" },
     cut: { type: "string" },
+    symbols: { type: "string", multiple: true, default: [] },
   },
 });
 
-class Child {
-  #process: ChildProcess | undefined;
-
-  run(job: LargeJob, limit: number): Promise<LargeResult | "timeout" | "died"> {
-    const worker = join(import.meta.dirname, "generated-worker.ts");
-    this.#process ??= fork(worker, { execArgv: ["--max-old-space-size=256"] });
-    const child = this.#process;
-    return new Promise((resolve) => {
-      const settle = (answer: LargeResult | "timeout" | "died"): void => {
-        clearTimeout(timer);
-        child.removeAllListeners();
-        if (typeof answer === "string") this.stop();
-        resolve(answer);
-      };
-      const timer = setTimeout(() => settle("timeout"), limit);
-      child.once("message", (result) => settle(result as LargeResult));
-      child.once("exit", () => settle("died"));
-      child.send(job);
-    });
-  }
-
-  stop(): void {
-    this.#process?.kill("SIGKILL");
-    this.#process = undefined;
-  }
+function newChild(): FuzzChild<LargeJob, LargeResult> {
+  return new FuzzChild(join(import.meta.dirname, "generated-worker.ts"), values.symbols);
 }
 
 interface Sums {
@@ -79,11 +57,11 @@ function find(kind: string, what: string): void {
   findings.set(kind, [...(findings.get(kind) ?? []), what]);
 }
 
-async function judge(input: LargeInput, job: LargeJob, first: LargeResult | "timeout" | "died"): Promise<void> {
+async function judge(input: LargeInput, job: LargeJob, first: LargeResult | NoResult): Promise<void> {
   const what = `--files '${input.name}' ${job.kind === "mutate" ? "--only" : "--cut"} ${job.value}`;
   let result = first;
   if (typeof first === "string" || first.cpuMs > LIMIT_CPU_MS || first.peakRss > LIMIT_RSS) {
-    const fresh = new Child();
+    const fresh = newChild();
     result = await fresh.run(job, RETRY_MS);
     fresh.stop();
   }
@@ -140,7 +118,7 @@ async function main(): Promise<void> {
   let next = 0;
   let done = 0;
   const lane = async (): Promise<void> => {
-    const child = new Child();
+    const child = newChild();
     let lifetime = 0;
     for (let order = next++; order < inputs.length; order = next++) {
       const input = inputs[order] as LargeInput;

@@ -1,28 +1,34 @@
-import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { FuzzChild, type NoResult } from "./child.ts";
 import { fuzzInputs } from "./inputs.ts";
 import type { FuzzJob, FuzzResult } from "./worker.ts";
 
 /**
- * `npm run -s fuzz -- --count 20000 [--seed N] [--files GLOB] [--jobs N] [--only SEED]`
+ * `npm run -s fuzz -- --count 20000 [--seed N] [--files GLOB] [--jobs N] [--only SEED] [--symbols DIR]…`
  * `--plant crash|hang|memory|died` makes the first input fail so, which must be found.
  *
- * Damages every dump in turn and analyses the result in a child process. Exit code 1 when one crashed,
- * took longer than {@link LIMIT_MS}, or took its process above {@link LIMIT_RSS}. A finding prints the
- * input and seed that make it again: `--files NAME --only SEED`.
+ * Damages every dump in turn and analyses the result in a child process, with symbols where directories are given.
+ * Exit code 1 when one crashed, took more than {@link LIMIT_MS} of processor time, took its process above the limit
+ * of memory, or when a child holds more than {@link LIMIT_RETAINED} between inputs. A finding prints the input and
+ * seed that make it again: `--files NAME --only SEED`.
  */
 
-/** Milliseconds an input may take. */
+/** Processor milliseconds an input may take. */
 const LIMIT_MS = 2000;
-/** Resident bytes of the whole child process. */
+/** The child's own start and the reading of the input come on top before it is ended. */
+const START_MS = 3000;
+/** Resident bytes of the whole child process; symbol files that are kept whole come on top. */
 const LIMIT_RSS = 256 * 1024 * 1024;
-/** A suspect is run again alone, with this much time, before it counts: a busy machine is no finding. */
+const LIMIT_RSS_SYMBOLS = 320 * 1024 * 1024;
+/** What a child holds after a full collection: code and tables, and nothing that grows with the inputs. */
+const LIMIT_RETAINED = 64 * 1024 * 1024;
+/** A suspect is run again alone, with this much time, before it counts. */
 const RETRY_MS = 15_000;
 
 /** A finding. */
 interface Finding extends FuzzJob {
-  readonly kind: "crash" | "hang" | "memory" | "died";
+  readonly kind: "crash" | "hang" | "memory" | "retained" | "died";
   readonly detail: string;
 }
 
@@ -34,6 +40,7 @@ const { values } = parseArgs({
     jobs: { type: "string", default: "2" },
     only: { type: "string" },
     plant: { type: "string" },
+    symbols: { type: "string", multiple: true, default: [] },
   },
 });
 
@@ -62,62 +69,47 @@ function jobAt(index: number): FuzzJob {
   return index === 0 && values.plant !== undefined ? { ...job, plant: values.plant } : job;
 }
 
-class Child {
-  #process: ChildProcess | undefined;
+const limitRss = values.symbols.length > 0 ? LIMIT_RSS_SYMBOLS : LIMIT_RSS;
 
-  /** The child's answer; `timeout` when it had to be ended, `died` when it ended by itself. */
-  run(job: FuzzJob, limit: number): Promise<FuzzResult | "timeout" | "died"> {
-    this.#process ??= fork(join(import.meta.dirname, "worker.ts"), { execArgv: ["--max-old-space-size=256"] });
-    const child = this.#process;
-    return new Promise((resolve) => {
-      const settle = (answer: FuzzResult | "timeout" | "died"): void => {
-        clearTimeout(timer);
-        child.removeAllListeners();
-        if (typeof answer === "string") this.stop();
-        resolve(answer);
-      };
-      // The child's own start and the reading of the input come before the analysis that is limited.
-      const timer = setTimeout(() => settle("timeout"), limit + 1500);
-      child.once("message", (result) => settle(result as FuzzResult));
-      child.once("exit", () => settle("died"));
-      child.send(job);
-    });
-  }
-
-  stop(): void {
-    this.#process?.kill("SIGKILL");
-    this.#process = undefined;
-  }
+function newChild(): FuzzChild<FuzzJob, FuzzResult> {
+  return new FuzzChild(join(import.meta.dirname, "worker.ts"), values.symbols);
 }
 
 const findings: Finding[] = [];
 const statuses = new Map<string, number>();
 let slowest = { ms: 0, job: jobAt(0) };
 let peak = 0;
+let retained = 0;
+let withSymbols = 0;
 
 /** Judges a first answer; a suspect is run again in a fresh child. */
-async function judge(job: FuzzJob, answer: FuzzResult | "timeout" | "died"): Promise<void> {
+async function judge(job: FuzzJob, answer: FuzzResult | NoResult): Promise<void> {
   let result = answer;
-  const suspect = typeof answer === "string" || answer.ms > LIMIT_MS || answer.peakRss > LIMIT_RSS;
+  const suspect = typeof answer === "string" || answer.cpuMs > LIMIT_MS || answer.peakRss > limitRss;
   if (suspect) {
-    const fresh = new Child();
+    const fresh = newChild();
     result = await fresh.run(job, RETRY_MS);
     fresh.stop();
   }
-  if (result === "timeout") findings.push({ ...job, kind: "hang", detail: `no end within ${RETRY_MS} ms` });
+  if (result === "timeout")
+    findings.push({ ...job, kind: "hang", detail: `no end within ${RETRY_MS} ms of processor` });
   else if (result === "died") findings.push({ ...job, kind: "died", detail: "the process ended" });
   else {
     if (result.cpuMs > LIMIT_MS) findings.push({ ...job, kind: "hang", detail: `${Math.round(result.cpuMs)} ms` });
-    if (result.peakRss > LIMIT_RSS) {
+    if ((result.retained ?? 0) > LIMIT_RETAINED) {
+      findings.push({ ...job, kind: "retained", detail: `${megabytes(result.retained ?? 0)} MB between inputs` });
+    }
+    if (result.peakRss > limitRss) {
       findings.push({ ...job, kind: "memory", detail: `${megabytes(result.peakRss)} MB` });
     }
     if (result.crash !== undefined) {
       findings.push({ ...job, kind: "crash", detail: `${result.crash} (${result.made})` });
     }
     statuses.set(result.status, (statuses.get(result.status) ?? 0) + 1);
-    const ms = suspect ? result.cpuMs : result.ms;
-    if (ms > slowest.ms) slowest = { ms, job };
+    if (result.cpuMs > slowest.ms) slowest = { ms: result.cpuMs, job };
     peak = Math.max(peak, result.peakRss);
+    retained = Math.max(retained, result.retained ?? 0);
+    if (result.symbolBytes > 0) withSymbols += 1;
   }
 }
 
@@ -126,14 +118,14 @@ function megabytes(bytes: number): string {
 }
 
 async function lane(next: () => FuzzJob | undefined): Promise<void> {
-  const child = new Child();
+  const child = newChild();
   let lifetime = 0;
   for (let job = next(); job; job = next()) {
-    const answer = await child.run(job, LIMIT_MS);
+    const answer = await child.run(job, LIMIT_MS + START_MS);
     await judge(job, answer);
     // A new process now and then keeps the peak that is measured near that of one analysis.
     lifetime += 1;
-    if (lifetime % 500 === 0 || (typeof answer !== "string" && answer.peakRss > LIMIT_RSS)) child.stop();
+    if (lifetime % 500 === 0 || (typeof answer !== "string" && answer.peakRss > limitRss)) child.stop();
   }
   child.stop();
 }
@@ -159,7 +151,7 @@ async function main(): Promise<void> {
     const [first] = group;
     console.log(`${key}\n  ${group.length} times, first: --files '${first?.input}' --only ${first?.seed}`);
   }
-  const kinds = ["crash", "hang", "memory", "died"].map((kind) => [
+  const kinds = ["crash", "hang", "memory", "retained", "died"].map((kind) => [
     kind,
     findings.filter((finding) => finding.kind === kind).length,
   ]);
@@ -167,7 +159,8 @@ async function main(): Promise<void> {
   console.log(
     `${jobs.length} mutated dumps from ${inputs.length} inputs in ${Math.round((performance.now() - started) / 1000)} s: ` +
       `${counted.join(", ")}; ${kinds.map(([kind, n]) => `${n} ${kind}`).join(", ")}; ` +
-      `slowest ${slowest.ms.toFixed(0)} ms (${slowest.job.input}); peak ${megabytes(peak)} MB resident`,
+      `slowest ${slowest.ms.toFixed(0)} ms of processor (${slowest.job.input}); peak ${megabytes(peak)} MB resident, ` +
+      `at most ${megabytes(retained)} MB held between inputs; ${withSymbols} read symbol files`,
   );
   process.exitCode = findings.length > 0 ? 1 : 0;
 }

@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
+import { GeckoDemangler } from "../../shared/adapters/symbols/demangler.ts";
+import { DirectorySupplier } from "../../shared/adapters/symbols/directory-supplier.ts";
 import { type ByteSource, memorySource } from "../../shared/bytes/byte-source.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
 import type { Platform } from "../../shared/pipeline/ports.ts";
+import type { SymbolOptions } from "../../shared/pipeline/stacks.ts";
 import { type CrashReport, crashReportSchema } from "../../shared/report/crash-report.ts";
 import { renderText } from "../../shared/report/text.ts";
 
@@ -50,17 +53,39 @@ function problemOf(report: CrashReport): string | undefined {
   return undefined;
 }
 
+/** Symbols of the command line's kind for the analyses of one process; none without directories. */
+export class FuzzSymbols {
+  readonly #supplier: DirectorySupplier | undefined;
+  readonly options: { readonly symbols?: SymbolOptions };
+
+  constructor(directories: readonly string[]) {
+    if (directories.length === 0) {
+      this.options = {};
+      return;
+    }
+    const supplier = new DirectorySupplier(directories);
+    const demangler = new GeckoDemangler();
+    this.#supplier = supplier;
+    this.options = { symbols: { supplier, demangle: (name) => demangler.demangle(name) } };
+  }
+
+  /** Gives back the files that an analysis opened. */
+  async close(): Promise<void> {
+    await this.#supplier?.close();
+  }
+}
+
 /** Analyses one input. Whatever is thrown is a crash, and so is a step that failed by a bug (`internal.*` notes).
  * `plant` makes it fail on purpose. */
-export async function fuzzOne(bytes: Uint8Array, plant?: string): Promise<FuzzOutcome> {
-  return fuzzSource(memorySource(bytes), plant);
+export async function fuzzOne(bytes: Uint8Array, plant?: string, symbols?: FuzzSymbols): Promise<FuzzOutcome> {
+  return fuzzSource(memorySource(bytes), plant, symbols);
 }
 
 /** The same for bytes that are not all in memory. */
-export async function fuzzSource(source: ByteSource, plant?: string): Promise<FuzzOutcome> {
+export async function fuzzSource(source: ByteSource, plant?: string, symbols?: FuzzSymbols): Promise<FuzzOutcome> {
   try {
     if (plant !== undefined) await PLANTS[plant]?.();
-    const options = { limits: DEFAULT_LIMITS, platform: fuzzPlatform };
+    const options = { limits: DEFAULT_LIMITS, platform: fuzzPlatform, ...symbols?.options };
     const { status, report } = await analyzeSource(source, options);
     const crash = problemOf(report);
     if (crash !== undefined) return { status: "crash", crash };
@@ -73,5 +98,7 @@ export async function fuzzSource(source: ByteSource, plant?: string): Promise<Fu
     const stack = error instanceof Error ? (error.stack ?? "") : "";
     const place = stack.split("\n").find((line) => line.includes("shared/")) ?? "";
     return { status: "crash", crash: `${error instanceof Error ? error.name : typeof error}${place.trimEnd()}` };
+  } finally {
+    await symbols?.close();
   }
 }
