@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { demangleMsvc } from "../../symbols/msvc-demangle/demangle-msvc.ts";
 
 /** Longest name that is given to the machine: deep nesting overflows its stack. */
 const MAX_NAME_BYTES = 8192;
@@ -16,7 +17,10 @@ interface Machine {
   readonly __wbindgen_export_0: WebAssembly.Table;
 }
 
-/** Demangles names of C++ and Rust compilers in a WebAssembly machine, which is made anew when a name breaks it. */
+/**
+ * Demangles names of C++ and Rust compilers: those of Visual C++ by our own rules, as Microsoft's debuggers print them,
+ * the others in a WebAssembly machine, which is made anew when a name breaks it.
+ */
 export class GeckoDemangler {
   readonly #module: WebAssembly.Module;
   #machine: Machine | undefined;
@@ -28,6 +32,11 @@ export class GeckoDemangler {
 
   /** The readable form of a name; undefined when it is not mangled or cannot be read. */
   demangle(name: string): string | undefined {
+    return name.startsWith("?") ? demangleMsvc(name) : this.byLibrary(name);
+  }
+
+  /** As the library reads it: names of Visual C++ too, in the form that Mozilla's dump_syms writes into its files. */
+  byLibrary(name: string): string | undefined {
     if (!MANGLED.test(name) || name.length > MAX_NAME_BYTES) return undefined;
     try {
       this.#machine ??= this.#start();

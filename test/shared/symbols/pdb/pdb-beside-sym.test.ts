@@ -126,7 +126,7 @@ describeCorpus("PDBs beside their Breakpad files", () => {
   it.each(CASES)("tells the same of $pdb", async ({ pdb, sym, all, different }) => {
     const packed = corpusBytes(pdb);
     const bytes = pdb.endsWith("_") ? await extractCabinet(packed) : packed;
-    const ours = openPdbSymbols(bytes ?? new Uint8Array(0), (name) => gecko.demangle(name));
+    const ours = openPdbSymbols(bytes ?? new Uint8Array(0), (name) => gecko.byLibrary(name));
     const text = corpusBytes(sym);
     const indexer = new BreakpadIndexer();
     indexer.push(text);
