@@ -81,7 +81,10 @@ function namedFramePart(dump: Dump, { frame, hit, hasSymbols }: NamedFrame, inde
     file: hit?.file ?? null,
     line: hit?.line ?? null,
     inlines: hit?.inlines.length
-      ? hit.inlines.map(({ name, file, line }) => ({ function: name, file: file ?? null, line: line ?? null }))
+      ? // Innermost first, as rust-minidump has them.
+        hit.inlines
+          .toReversed()
+          .map(({ name, file, line }) => ({ function: name, file: file ?? null, line: line ?? null }))
       : null,
     trust: frame.trust,
     missing_symbols: module !== undefined && !hasSymbols,
