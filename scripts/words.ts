@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { writeLists } from "./triage-lists.ts";
 
 /**
  * Writes shared/triage/words/generated/*.ts from shared/triage/words/tables/*.tsv (`npm run words`).
@@ -127,4 +128,5 @@ if (import.meta.main) {
   for (const [file, text] of generateWords(join(ROOT, "tables"))) {
     writeFileSync(join(ROOT, "generated", file), text);
   }
+  writeLists();
 }

@@ -1,17 +1,23 @@
 import type { VirtualAddress } from "../dump/address.ts";
 import type { Dump } from "../dump/dump.ts";
+import { type BlameSource, blameRank, stopBlameRule } from "./blame-order.ts";
+import { plainStopCode } from "./kernel-bucket.ts";
 import type { StopFacts } from "./stop-codes/stop-facts.ts";
 import type { Confidence } from "./verdict.ts";
 
-/** Who may be to blame, in the order of formats/analyze.md §6: the kernel's own word, arguments, the fault, the stack. */
+/** Who may be to blame, in the order of lists/blame-order.txt: the kernel's own word, arguments, the fault, the stack. */
 
 /** A frame of the crashing thread, as far as a verdict looks at it. */
 export interface VerdictFrame {
   readonly address: VirtualAddress;
   /** Function name without offset, when symbols tell. */
   readonly symbol?: string;
+  /** Bytes from the function's start to the address. */
+  readonly symbolOffset?: number;
   /** FrameTrust as reports print it. */
   readonly trust: string;
+  /** The words that debuggers print as its arguments, when the walk read them. */
+  readonly args?: readonly bigint[];
 }
 
 /** What a verdict is made from. */
@@ -28,11 +34,16 @@ export interface VerdictInput {
 /** Something that may be the culprit or lie in it, and what it counts for. */
 export interface Candidate {
   readonly rule: string;
+  readonly source: BlameSource;
   /** What was seen, in names and numbers. */
   readonly what: string;
   readonly confidence: Confidence;
   readonly address?: VirtualAddress;
   readonly symbol?: string;
+  /** Bytes from the function's start to the address. */
+  readonly symbolOffset?: number;
+  /** It is the call that raised the stop. */
+  readonly raises?: true;
   /** Base name of an image, where no address tells which. */
   readonly image?: string;
   /** No image at all: memory, a processor, a program that ended. */
@@ -48,44 +59,95 @@ const MAX_FRAMES = 32;
 const GUESSED: ReadonlySet<string> = new Set(["scan", "cfi_scan", "none"]);
 
 /** All candidates, best first. */
-export function candidatesOf({ dump, stop, frames }: VerdictInput): Candidate[] {
-  const out: Candidate[] = [];
-  const add = (rule: string, address: bigint | undefined, what: string, confidence: Confidence): void => {
-    if (address) out.push({ rule, address: address as VirtualAddress, what, confidence });
-  };
+export function candidatesOf(input: VerdictInput): Candidate[] {
+  const rule = verdictRule(input);
+  const unasked = (source: BlameSource): boolean =>
+    rule?.effect === "nobody" || (rule !== undefined && CRASHING_STACK.has(source));
+  return [...evidence(input)]
+    .map((candidate) => placed(input, candidate))
+    .map((candidate) => (unasked(candidate.source) ? { ...candidate, unblamed: true as const } : candidate))
+    .sort((a, b) => blameRank(a.source) - blameRank(b.source));
+}
+
+/** Sources that are silent where a stop code says that the crashing stack only noticed. */
+const CRASHING_STACK: ReadonlySet<BlameSource> = new Set(["fault", "stack", "thread"]);
+
+/** What the stop code says of whom to ask; nothing where the registers are those of the processor that hangs. */
+export function verdictRule({ dump, stop }: VerdictInput) {
+  if (!dump.bugcheck || stop?.faultSource === "processor") return undefined;
+  return stopBlameRule(plainStopCode(dump.bugcheck.code), dump.bugcheck.parameters[0]);
+}
+
+function* evidence({ dump, stop, frames }: VerdictInput): Generator<Candidate> {
   const { bugcheck, exception, kernel } = dump;
-  add("broken-driver", kernel?.brokenDriver, "the kernel recorded the driver at", "high");
-  for (const { rule, seen, confidence, address, image, hardware, process, remark } of stop?.blame ?? []) {
+  const at = (
+    source: BlameSource,
+    rule: string,
+    address: bigint | undefined,
+    what: string,
+    confidence: Confidence,
+  ): Candidate[] => (address ? [{ source, rule, address: address as VirtualAddress, what, confidence }] : []);
+  yield* at("kernel-record", "broken-driver", kernel?.brokenDriver, "the kernel recorded the driver at", "high");
+  for (const { rule, seen, confidence, source = "decoder", address, image, hardware, process, remark } of stop?.blame ??
+    []) {
     const other = hardware ?? process;
-    out.push({
+    yield {
       rule,
+      source,
       what: seen,
       confidence,
       ...(address === undefined ? {} : { address }),
       ...(image === undefined ? {} : { image }),
       ...(other === undefined ? {} : { other }),
       ...(remark ? { unblamed: true } : {}),
-    });
+    };
   }
   if (exception && !(bugcheck && exception.code === STATUS_BREAKPOINT)) {
+    const what = "the exception was raised at";
     // Breakpad writes the address of the access where Windows writes that of the instruction.
-    if (exception.context) add("exception-context", exception.context.pc, "the exception was raised at", "medium");
-    else if (dump.system.os === "Windows NT") {
-      add("exception-address", exception.address, "the exception was raised at", "medium");
-    }
+    if (exception.context) yield* at("fault", "exception-context", exception.context.pc, what, "medium");
+    else if (dump.system.os === "Windows NT")
+      yield* at("fault", "exception-address", exception.address, what, "medium");
   }
-  for (const [index, frame] of (frames ?? []).slice(0, MAX_FRAMES).entries()) {
-    const guessed = GUESSED.has(frame.trust);
-    out.push({
-      rule: guessed ? "stack-guess" : "stack",
-      what: `${guessed ? "possibly " : ""}frame ${index} from the fault (${frame.trust}) is at`,
-      confidence: guessed ? "low" : "medium",
-      address: frame.address,
-      ...(frame.symbol === undefined ? {} : { symbol: frame.symbol }),
-      ...(guessed ? { unblamed: true } : {}),
-    });
-  }
+  for (const [index, frame] of (frames ?? []).slice(0, MAX_FRAMES).entries()) yield stackCandidate(dump, frame, index);
   const thread = dump.crashingThread === undefined ? undefined : dump.threads[dump.crashingThread];
-  add("context-ip", thread?.context?.pc, "the thread stood at", "low");
-  return out;
+  yield* at("thread", "context-ip", thread?.context?.pc, "the thread stood at", "low");
+}
+
+function stackCandidate(dump: Dump, frame: VerdictFrame, index: number): Candidate {
+  const guessed = GUESSED.has(frame.trust);
+  // A program cannot be to blame for a stop of the kernel that it called.
+  const inProgram = dump.bugcheck !== undefined && !isKernelHalf(dump, frame.address);
+  return {
+    rule: guessed ? "stack-guess" : "stack",
+    source: "stack",
+    what: `${guessed ? "possibly " : ""}frame ${index} from the fault (${frame.trust}) is at`,
+    confidence: guessed ? "low" : "medium",
+    address: frame.address,
+    ...(guessed || inProgram ? { unblamed: true } : {}),
+  };
+}
+
+function isKernelHalf(dump: Dump, address: VirtualAddress): boolean {
+  return address >= (dump.pointerSize === 8 ? 0xffff_8000_0000_0000n : 0x8000_0000n);
+}
+
+/** Adds what the stack knows of a candidate's address, however it was found. */
+function placed({ dump, frames }: VerdictInput, candidate: Candidate): Candidate {
+  const frame = frames?.find(({ address }) => address === candidate.address);
+  if (!frame) return candidate;
+  return {
+    ...candidate,
+    ...(frame.symbol === undefined ? {} : { symbol: frame.symbol }),
+    ...(frame.symbolOffset === undefined ? {} : { symbolOffset: frame.symbolOffset }),
+    ...(raisesStop(dump, frame) ? { raises: true } : {}),
+  };
+}
+
+/** Whether a frame was called with the stop code and its arguments: KeBugCheckEx and what it calls. */
+function raisesStop({ bugcheck }: Dump, { args }: VerdictFrame): boolean {
+  if (!bugcheck || args === undefined || args.length < 3) return false;
+  const [code, ...rest] = args;
+  const isCode = code === BigInt(bugcheck.code) || code === BigInt(plainStopCode(bugcheck.code));
+  return isCode && rest.every((value, index) => value === bugcheck.parameters[index]);
 }

@@ -1,15 +1,20 @@
 import type { Dump } from "../dump/dump.ts";
-import { candidatesOf, type VerdictInput } from "./candidates.ts";
+import { candidatesOf, type VerdictInput, verdictRule } from "./candidates.ts";
+import { bucketFunction } from "./function-name.ts";
 import { defaultBucketId } from "./kernel-bucket.ts";
 import { baseName } from "./module-at.ts";
+import type { Ownership } from "./owners.ts";
 import { stopBucket } from "./stop-codes/stop-bucket.ts";
 import { blameLabel, isPlumbing, reasonOf, type Suspect, suspectOf } from "./suspects.ts";
-import { userFailureClass } from "./user-failure-class.ts";
+import { userBucket, userFailureClass } from "./user-failure-class.ts";
 import type { Reason, Verdict } from "./verdict.ts";
 
+/** Whom to blame first: `ignore` only where nothing else was seen. */
+const READINESS: readonly Ownership[] = ["definite", "maybe", "last", "ignore"];
+
 /**
- * The verdict: the first candidate that is nobody's plumbing is blamed, else the first at all
- * (formats/analyze.md §6). Every candidate stands in the reasons with what was seen.
+ * The verdict: the first candidate of the readiest owner (lists/blame-order.txt, lists/*-owners.txt). Every
+ * candidate stands in the reasons with what was seen and the entry that it met.
  */
 export function judge(input: VerdictInput): Verdict {
   const { dump } = input;
@@ -19,16 +24,21 @@ export function judge(input: VerdictInput): Verdict {
   for (const candidate of candidatesOf(input)) {
     const suspect = suspectOf(dump, candidate);
     const reason = reasonOf(dump, candidate, suspect);
-    // Frames repeat their images: the first of each says enough.
-    const image = `${candidate.rule} ${suspect?.module?.base ?? suspect?.unloaded?.base ?? "none"}`;
-    const repeats = candidate.rule.startsWith("stack") && told.has(image);
+    // Frames repeat their images: the first of each says enough, and the first that each entry steps over.
+    const image = suspect?.module?.base ?? suspect?.unloaded?.base ?? "none";
+    const kind = `${candidate.rule} ${image} ${suspect?.owner.entry ?? ""}`;
+    const repeats = candidate.source === "stack" && told.has(kind);
     if (!repeats && !reasons.some(({ rule, seen }) => rule === reason.rule && seen === reason.seen))
       reasons.push(reason);
-    told.add(image);
+    told.add(kind);
     if (suspect && !candidate.unblamed) suspects.push(suspect);
   }
-  const blamed = suspects.find((suspect) => !isPlumbing(dump, suspect)) ?? suspects[0];
-  const plumbing = blamed !== undefined && isPlumbing(dump, blamed);
+  const rule = verdictRule(input);
+  if (rule) reasons.push({ rule: "stop-blame", seen: rule.entry });
+  const blamed = READINESS.map((wanted) => suspects.find(({ owner }) => owner.ownership === wanted)).find(
+    (suspect) => suspect !== undefined,
+  );
+  const plumbing = blamed !== undefined && isPlumbing(blamed);
   if (plumbing) reasons.push({ rule: "inbox-module", seen: "only images of the operating system were seen" });
   return verdictOf(input, blamed, plumbing, reasons);
 }
@@ -37,9 +47,8 @@ function verdictOf(input: VerdictInput, blamed: Suspect | undefined, plumbing: b
   const { dump, stop } = input;
   const image = blamed?.module ?? blamed?.unloaded;
   const offset = image && blamed?.address !== undefined ? Number(blamed.address - image.base) : undefined;
-  // Symbols of the frame that stands at the blamed address, however that address was found.
-  const symbol = blamed?.symbol ?? input.frames?.find(({ address }) => address === blamed?.address)?.symbol;
-  const strings = bucketStrings(input, blamed, symbol === undefined ? undefined : bucketName(symbol));
+  const { symbol, symbolOffset } = blamed ?? {};
+  const strings = bucketStrings(input, blamed, plumbing);
   // What the arguments say in full needs no offset: the same driver, the same stick of memory.
   const whole = stop?.bucketParts.whole !== undefined || stop?.bucketParts.blame !== undefined;
   const place = whole || symbol !== undefined ? undefined : offset;
@@ -52,6 +61,7 @@ function verdictOf(input: VerdictInput, blamed: Suspect | undefined, plumbing: b
     ...(blamed?.address === undefined ? {} : { address: blamed.address }),
     ...(offset === undefined ? {} : { offset }),
     ...(symbol === undefined ? {} : { symbol }),
+    ...(symbol === undefined || symbolOffset === undefined ? {} : { symbolOffset }),
     ...strings,
     title: [
       strings.bucketString,
@@ -69,44 +79,24 @@ function verdictOf(input: VerdictInput, blamed: Suspect | undefined, plumbing: b
   };
 }
 
-function bucketStrings(input: VerdictInput, blamed: Suspect | undefined, symbol: string | undefined) {
+function bucketStrings(input: VerdictInput, blamed: Suspect | undefined, plumbing: boolean) {
   const { dump, stop, crashType } = input;
   const label = blamed && blameLabel(dump, blamed);
+  const name = blamed?.symbol === undefined ? undefined : bucketFunction(blamed.symbol);
   if (dump.bugcheck) {
-    const place = label === undefined ? undefined : `${label}!${symbol ?? "unknown_function"}`;
+    const place = label === undefined ? undefined : `${label}!${name ?? "unknown_function"}`;
     return {
       ...stopBucket(dump, stop?.bucketParts ?? {}, place),
       defaultBucketId: defaultBucketId(dump.system.osBuild),
     };
   }
   const failure = userFailureClass(dump, crashType);
-  const code = dump.system.os === "Windows NT" && dump.exception ? `_${dump.exception.code.toString(16)}` : "";
+  const place = `${label ?? "unknown"}!${name ?? "Unknown"}`;
   return {
-    bucketString: `${failure}${code}_${label ?? "unknown"}!${symbol ?? "Unknown"}`,
+    bucketString: userBucket(dump, failure, place, plumbing || blamed === undefined),
     bugcheckStr: failure,
     defaultBucketId: failure,
   };
-}
-
-/**
- * A function's name as bucket strings have it: without its parameters, template brackets and commas as `_`,
- * no spaces (formats/analyze.md §4).
- */
-function bucketName(symbol: string): string {
-  let depth = 0;
-  let end = symbol.length;
-  // From the end, so that `(anonymous namespace)::f(int)` and `operator()(int)` keep their first parentheses.
-  const close = symbol.lastIndexOf(")");
-  for (let at = close; at > 0; at--) {
-    if (symbol[at] === ")") depth += 1;
-    if (symbol[at] === "(") depth -= 1;
-    if (depth === 0) {
-      end = at;
-      break;
-    }
-  }
-  const name = close > 0 && end > 0 ? symbol.slice(0, end) : symbol;
-  return (name.trim() || symbol).replace(/[<>,]/g, "_").replace(/\s+/g, "");
 }
 
 function versionOf(blamed: Suspect | undefined): string {

@@ -4,9 +4,7 @@ import type { Dump } from "../dump/dump.ts";
 
 const STATUS_ACCESS_VIOLATION = 0xc0000005n;
 /** Stop codes whose first argument selects the failure: `0x1a_41792`, `0x139_3`. */
-const SUBTYPED_BY_FIRST: ReadonlySet<number> = new Set([
-  0x1a, 0x19, 0xc2, 0xc4, 0x139, 0x9f, 0x124, 0x10d, 0x13a, 0x162, 0x5a,
-]);
+const SUBTYPED_BY_FIRST: ReadonlySet<number> = new Set([0x1a, 0x19, 0xc2, 0xc4, 0x139, 0x9f, 0x124, 0x10d, 0x13a]);
 /** Stop codes that report an unhandled exception; the number is the argument with its code. */
 const EXCEPTION_ARGUMENT: ReadonlyMap<number, number> = new Map([
   [0x1e, 0],

@@ -24,6 +24,8 @@ export interface Verdict {
   readonly offset?: number;
   /** Function name, once symbols are read. */
   readonly symbol?: string;
+  /** Bytes from the function's start to the blamed address. */
+  readonly symbolOffset?: number;
   /** WinDbg's FAILURE_BUCKET_ID by its grammar (formats/analyze.md §4). */
   readonly bucketString: string;
   /** WinDbg's BUGCHECK_STR, or the class of a user-mode failure. */

@@ -3,6 +3,7 @@ import type { CpuContext } from "../../dump/cpu-context.ts";
 import type { Dump } from "../../dump/dump.ts";
 import type { FoundException } from "../../dump/kernel-dump/trap-frame/exception-record.ts";
 import type { Notes } from "../../notes.ts";
+import type { BlameSource } from "../blame-order.ts";
 import type { Confidence } from "../verdict.ts";
 import type { Words } from "../words/words.ts";
 import type { StopScene } from "./stop-scene.ts";
@@ -32,6 +33,8 @@ export interface StopBlame {
   /** What was seen, in names and numbers. */
   readonly seen: string;
   readonly confidence: Confidence;
+  /** Whom it comes from; a scene fills it in. */
+  readonly source?: BlameSource;
   /** Address inside the image. */
   readonly address?: VirtualAddress;
   /** Base name of the image, with its extension. */

@@ -5,6 +5,7 @@ import type { FoundException } from "../../dump/kernel-dump/trap-frame/exception
 import { readTrapFrame, type TrapFrame } from "../../dump/kernel-dump/trap-frame/trap-frame.ts";
 import { readExact, readPointer } from "../../dump/memory.ts";
 import type { Notes } from "../../notes.ts";
+import { type BlameSource, blameRank } from "../blame-order.ts";
 import { plainStopCode } from "../kernel-bucket.ts";
 import { baseName, moduleAt, unloadedModuleAt } from "../module-at.ts";
 import type { Confidence } from "../verdict.ts";
@@ -13,7 +14,14 @@ import type { Access, BucketParts, FaultSource, StopBlame, StopFacts, StopInput 
 
 /** How strongly a candidate was meant: decoders know best, then arguments, then the place of the fault. */
 export type BlameRank = "decoder" | "argument" | "context" | "hint";
-const RANKS: readonly BlameRank[] = ["decoder", "argument", "context", "hint"];
+
+/** The source of lists/blame-order.txt that a rank stands for. */
+const SOURCES: Readonly<Record<BlameRank, BlameSource>> = {
+  decoder: "decoder",
+  argument: "argument",
+  context: "fault",
+  hint: "hint",
+};
 
 /**
  * What a decoder works on: the arguments, the memory behind them, and the facts so far. Setters of the
@@ -159,7 +167,8 @@ export class StopScene {
   }
 
   #push(rank: BlameRank, blame: StopBlame): void {
-    this.#blame.push({ rank: RANKS.indexOf(rank), blame });
+    const source = SOURCES[rank];
+    this.#blame.push({ rank: blameRank(source), blame: { ...blame, source } });
   }
 
   /** The accessed address and what was tried there. */

@@ -53,14 +53,15 @@ export const BAD_FILE: StopDecoder = {
 export const INITIALIZATION: StopDecoder = {
   codes: [0x32, 0x5a, 0x60, 0x6b, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x67, 0x73, 0x74, 0x75],
   decode: (scene) => {
-    const argument =
-      scene.code === 0x67 ? 3 : scene.code === 0x74 ? 4 : scene.code === 0x73 || scene.code === 0x75 ? 2 : 1;
-    const status = scene.arg32(argument);
+    const status = scene.arg32(STATUS_ARGUMENT[scene.code] ?? 1);
     if (status < 0x80000000) return;
     scene.field("ERROR_CODE", statusText(scene, status));
     scene.bucket({ class: `0x${scene.code.toString(16).toUpperCase()}_${status.toString(16)}` });
   },
 };
+
+/** Which argument is the status, where it is not the first. */
+const STATUS_ARGUMENT: Readonly<Record<number, 1 | 2 | 3 | 4>> = { 90: 4, 103: 3, 115: 2, 116: 4, 117: 2 };
 
 /** 0x7B: the disk that Windows started from is gone; argument 1 is a UNICODE_STRING or a device. */
 export const BOOT_DEVICE: StopDecoder = {

@@ -13,13 +13,22 @@ export function pageFaultAccess(scene: StopScene, value: bigint): Access {
   return (value & (newForm ? 3n : 1n)) !== 0n ? "write" : "read";
 }
 
+/**
+ * Newer systems tell in argument 4 why the memory manager gave up: buckets then say so (`AV_R_INVALID`), and
+ * nothing more than `AV` where it is zero.
+ */
+function pageFaultClass(scene: StopScene): string {
+  if (scene.arg(4) === 0n || scene.access === "execute") return "AV";
+  return scene.access === "write" ? "AV_W_INVALID" : "AV_R_INVALID";
+}
+
 /** 0x50 and its kin of special pool and session space. */
 export const PAGE_FAULTS: StopDecoder = {
   codes: [0x50, 0xcc, 0xcd, 0xcf, 0xd5, 0xd6],
   fault: "argument-ip",
   decode: (scene) => {
     scene.setAccess(scene.arg(1), pageFaultAccess(scene, scene.arg(2)));
-    if (scene.code === 0x50) scene.bucket({ class: "AV_INVALID" });
+    if (scene.code === 0x50) scene.bucket({ class: pageFaultClass(scene) });
   },
 };
 

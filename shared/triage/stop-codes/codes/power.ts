@@ -1,5 +1,5 @@
 import { addOffset, type VirtualAddress } from "../../../dump/address.ts";
-import { INBOX_KERNEL_MODULES } from "../../lists/inbox-modules.ts";
+import { ownerName, ownersOf } from "../../owners.ts";
 import { attachedDevice, blameDevice, blameIrpOwner, deviceNode, driverOfDevice } from "../objects/io-objects.ts";
 import { unicodeStringAt } from "../objects/text.ts";
 import type { StopDecoder } from "../stop-facts.ts";
@@ -60,15 +60,15 @@ function deviceStack(scene: StopScene, bottom: VirtualAddress): void {
     seen.add(device);
     const driver = driverOfDevice(scene, device);
     if (driver?.start && scene.isCode(driver.start)) {
-      const rank = isInbox(driver.image) ? "hint" : "argument";
+      const rank = isInbox(scene, driver.image) ? "hint" : "argument";
       scene.blameAddress(rank, "device-stack", driver.start, "a device of the stack belongs to", "medium");
     }
     device = attachedDevice(scene, device) ?? (0n as VirtualAddress);
   }
 }
 
-function isInbox(image: string | undefined): boolean {
-  return image !== undefined && INBOX_KERNEL_MODULES.has(image.replace(/\.sys$/i, "").toLowerCase());
+function isInbox(scene: StopScene, image: string | undefined): boolean {
+  return image !== undefined && ownersOf(scene.dump).owner(ownerName(image)).ownership !== "definite";
 }
 
 /** 0xA0: the power manager itself; some sub-codes name a device, an IRP or a context. */

@@ -14,7 +14,7 @@ describe("buckets of stop codes", () => {
     ["0x133_ISR_nvlddmkm!unknown_function", 0x133, [1, 0x1e00, 0, 0], "nvlddmkm!unknown_function"],
     ["AV_myfault!unknown_function", 0xd1, [POOL, 2, 0, DRIVER], "myfault!unknown_function"],
     ["0x13a_12_Driver!CreateRandomFile", 0x13a, [0x12, POOL, POOL, 0], "Driver!CreateRandomFile"],
-    ["0x5A_c0000428_IMAGE_filecrypt.sys", 0x5a, [0xffffffffc0000428n, 0, 0, 0], "IMAGE_filecrypt.sys"],
+    ["0x5A_c0000428_IMAGE_filecrypt.sys", 0x5a, [1, POOL, POOL, 0xffffffffc0000428n], "IMAGE_filecrypt.sys"],
     ["0x13C_nt!PspThreadDelete", 0x13c, [POOL, 0, 0, 0], "nt!PspThreadDelete"],
     ["0x162_TestDriver!unknown_function", 0x162, [POOL, 0, 0, 0], "TestDriver!unknown_function"],
     ["0x109_19_ANALYSIS_INCONCLUSIVE!unknown_function", 0x109, [0, 0, 0, 0x19], undefined],
@@ -34,6 +34,6 @@ describe("buckets of stop codes", () => {
     const dump = { ...fakeDump(0x117, [POOL, DRIVER, 0, 0]), kind: "kernel-live" as const };
     const parts = { blame: "IMAGE_igdkmd64.sys" };
     expect(stopBucket(dump, parts, undefined).bucketString).toBe("LKD_0x117_IMAGE_igdkmd64.sys");
-    expect(stopBucket(fakeDump(0xe2, []), {}, undefined).bucketString).toBe("0xE2_unknown!unknown_function");
+    expect(stopBucket(fakeDump(0xe2, []), {}, undefined).bucketString).toBe("0xE2");
   });
 });
