@@ -14,4 +14,6 @@ export interface CpuContext {
    * in the order of the CPU's own list; zero-extended.
    */
   readonly registers: Readonly<Record<string, bigint>>;
+  /** Segment registers of x86 and x64, where the record holds them. */
+  readonly segments?: Readonly<Record<"cs" | "ds" | "es" | "fs" | "gs" | "ss", number>>;
 }

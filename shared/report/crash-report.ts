@@ -94,6 +94,44 @@ export const crashReportSchema = z.object({
     address: pub(hex.nullable()),
     crashing_thread: pub(count.nullable()),
     assertion: text,
+    /** The failing instruction as WinDbg writes it. This and what follows: rust-minidump's keys, absent where not known. */
+    instruction: text.optional(),
+    memory_accesses: z
+      .array(
+        z.object({
+          address: hex,
+          size: count,
+          access_type: z.enum(["read", "write", "readwrite"]),
+          is_likely_guard_page: z.boolean().optional(),
+        }),
+      )
+      .optional(),
+    /** What the processor could not say: an offset from null, or an address that nothing can map. */
+    adjusted_address: z
+      .object({
+        kind: pub(z.enum(["null-pointer", "non-canonical"])),
+        address: hex.optional(),
+        offset: pub(hex).optional(),
+      })
+      .optional(),
+    instruction_pointer_update: z.object({ address: hex }).optional(),
+    possible_bit_flips: z
+      .array(
+        z.object({
+          address: hex,
+          confidence: pub(z.number()),
+          details: z.object({
+            is_null: pub(z.boolean()),
+            nearby_registers: pub(count),
+            poison_registers: pub(z.boolean()),
+            was_low: pub(z.boolean()),
+            was_non_canonical: pub(z.boolean()),
+          }),
+          source_register: pub(text),
+        }),
+      )
+      .optional(),
+    crash_inconsistencies: pub(z.array(z.string())).optional(),
   }),
   system_info: z.object({
     os: pub(text),
@@ -128,6 +166,62 @@ export const crashReportSchema = z.object({
       address_class: pub(text),
     })
     .nullable(),
+  /** The instruction that failed, or that an argument names; null in dumps without a crash. */
+  instruction: z
+    .object({
+      address: pub(hex),
+      /** `module!function+0x12` */
+      place: pub(text),
+      /** As listings write them: in the order of memory, of ARM64 as one word. */
+      bytes: text,
+      /** As WinDbg writes it. */
+      text,
+      /** Why there is no text: no-code, invalid, cut, no-disassembler. */
+      missing: pub(text),
+      /** Segment, address and value of each operand as WinDbg appends them to the text. */
+      values: text,
+      operands: z.array(
+        z.object({
+          access: pub(z.enum(["read", "write", "readwrite"])),
+          /** Bytes. */
+          size: pub(count.nullable()),
+          /** The text does not show it: the stack slot of a push or call. */
+          implicit: pub(z.boolean()),
+          address: hex.nullable(),
+          registers: z.record(z.string(), hex),
+          value: hex.nullable(),
+          /** Why there is no value. */
+          hole: pub(text),
+          place: text,
+          address_class: pub(text),
+          guard_page: pub(z.boolean()),
+          faulting: pub(z.boolean()),
+        }),
+      ),
+      /** Where a jump, call or return would have gone on. */
+      target: hex.nullable(),
+      target_place: text,
+      fault: z
+        .object({
+          /** As the exception says. */
+          reported_address: hex,
+          /** As the operands say, where the processor reports none. */
+          address: hex.nullable(),
+          place: text,
+          access: pub(text),
+          /** Bytes. */
+          size: pub(count.nullable()),
+          follows_from_registers: pub(z.boolean().nullable()),
+          /** stack-exhausted, null-pointer, non-canonical, misaligned, guard-page, not-executable, read-only, unmapped, kernel-address */
+          cause: pub(text),
+          /** Bytes from null, negative below it. */
+          null_offset: pub(z.int().nullable()),
+        })
+        .nullable(),
+      stack_exhausted: pub(z.boolean()),
+    })
+    .nullable()
+    .optional(),
   process: z.object({ pid: pub(count.nullable()), name: pub(text), uptime_seconds: pub(z.number().nullable()) }),
   thread: z.object({ id: pub(count.nullable()), name: text, irql: pub(count.nullable()) }).nullable(),
   processor: z

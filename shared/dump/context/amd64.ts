@@ -67,5 +67,13 @@ export function readAmd64Context(bytes: Uint8Array): CpuContext | undefined {
       r15: raw.R15,
       rip: raw.Rip,
     },
+    segments: {
+      cs: raw.SegCs,
+      ds: raw.SegDs,
+      es: raw.SegEs,
+      fs: raw.SegFs,
+      gs: raw.SegGs,
+      ss: raw.SegSs,
+    },
   };
 }

@@ -52,5 +52,14 @@ export function readX86Context(bytes: Uint8Array): CpuContext | undefined {
       edx: BigInt(raw.Edx),
       eflags: BigInt(raw.EFlags),
     },
+    // Their upper halves are left over from something else.
+    segments: {
+      cs: raw.SegCs & 0xffff,
+      ds: raw.SegDs & 0xffff,
+      es: raw.SegEs & 0xffff,
+      fs: raw.SegFs & 0xffff,
+      gs: raw.SegGs & 0xffff,
+      ss: raw.SegSs & 0xffff,
+    },
   };
 }

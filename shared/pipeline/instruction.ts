@@ -1,0 +1,130 @@
+import type { FetchedBytes } from "../bytes/block-cache.ts";
+import { dataView } from "../bytes/layout.ts";
+import type { StepRunner } from "../bytes/step-runner.ts";
+import { truncateToPointer, type VirtualAddress } from "../dump/address.ts";
+import type { CpuContext } from "../dump/cpu-context.ts";
+import type { Dump, DumpModule } from "../dump/dump.ts";
+import { readMemoryRegions } from "../dump/minidump/memory-regions.ts";
+import { attemptStep, type Notes } from "../notes.ts";
+import { hintedArgument } from "../report/exception-fields.ts";
+import { ModuleMap } from "../stackwalk/module-map.ts";
+import { AddressMap } from "../triage/instruction/address-map.ts";
+import { type Disassembler, type LoadDisassembler, MAX_INSTRUCTION_BYTES } from "../triage/instruction/disassembler.ts";
+import { explainFault, pointerTarget } from "../triage/instruction/explain-fault.ts";
+import type { CodeAt, InstructionFacts, ListedCode } from "../triage/instruction/instruction-facts.ts";
+import { reportedAccess } from "../triage/instruction/reported-access.ts";
+import { moduleLabel } from "../triage/module-at.ts";
+import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
+import type { Words } from "../triage/words/words.ts";
+import type { Stacks } from "./stacks.ts";
+
+/** What the use case works on. */
+export interface InstructionScene {
+  readonly dump: Dump;
+  readonly runner: StepRunner;
+  readonly notes: Notes;
+  readonly words: Words;
+  /** Walked stacks: only images that are on them are asked for names of places, the others' symbols were never read. */
+  readonly stacks: Pick<Stacks, "threads" | "provider">;
+  readonly stop: StopFacts | undefined;
+  /** Absent: instructions are not decoded. */
+  readonly load: LoadDisassembler | undefined;
+}
+
+/**
+ * The instruction that failed, explained. Asks for memory in one round where it can: the code at the fault,
+ * then what its operands point to.
+ * @returns undefined for dumps without a crash; no disassembler is loaded for them
+ */
+export async function analyzeInstruction(scene: InstructionScene): Promise<InstructionFacts | undefined> {
+  const { dump, runner, notes, stop } = scene;
+  const context = faultContext(dump, stop);
+  const pc = context?.pc ?? hintedArgument(dump, scene.words, "IP");
+  if (pc === undefined || (pc === 0n && !context)) return undefined;
+  const modules = new ModuleMap(dump.modules, dump.memory, scene.stacks.provider);
+  const address = truncateToPointer(pc, dump.pointerSize);
+  const bytes = await attemptStep(runner, notes, WHERE, () => readCode(dump, modules, address));
+  const disassembler = bytes?.length ? await scene.load?.(context?.cpu ?? dump.cpu) : undefined;
+  return attemptStep(runner, notes, WHERE, (fetched) => {
+    const code = decode(address, bytes ?? NO_BYTES, disassembler);
+    const map = new AddressMap(dump, regionsOf(dump, stop, fetched, notes));
+    const facts = explainFault({ dump, code, map, ...(context ? { context } : {}), ...(stop ? { stop } : {}) });
+    const pointer = facts.operands.map((operand) => pointerTarget(dump, code, operand));
+    const shown = [
+      address,
+      ...addressesOf(code),
+      ...facts.operands.map((operand) => operand.address),
+      ...pointer,
+      facts.target,
+      facts.fault?.address,
+    ];
+    return { ...facts, places: placesOf(scene, modules, shown) };
+  });
+}
+
+/** The code at an address as listings show it, without registers. */
+export async function listCode(scene: InstructionScene, address: VirtualAddress): Promise<ListedCode | undefined> {
+  const { dump, runner, notes } = scene;
+  const modules = new ModuleMap(dump.modules, dump.memory, scene.stacks.provider);
+  const bytes = await attemptStep(runner, notes, WHERE, () => readCode(dump, modules, address));
+  const disassembler = bytes?.length ? await scene.load?.(dump.cpu) : undefined;
+  return attemptStep(runner, notes, WHERE, () => {
+    const code = decode(address, bytes ?? NO_BYTES, disassembler);
+    return { ...code, places: placesOf(scene, modules, addressesOf(code)) };
+  });
+}
+
+const WHERE = "instruction";
+const NO_BYTES = new Uint8Array(0);
+
+/** The registers of the fault: of a kernel dump only those that a record holds, its header has those of the bug check. */
+function faultContext(dump: Dump, stop: StopFacts | undefined): CpuContext | undefined {
+  return dump.bugcheck ? stop?.faultingContext : dump.exception?.context;
+}
+
+/** Code from the dump's memory, from the image where that has a hole; up to the longest instruction. */
+function readCode(dump: Dump, modules: ModuleMap, address: VirtualAddress): Uint8Array {
+  const module = modules.find(address);
+  if (!module) return dump.memory.read(address, MAX_INSTRUCTION_BYTES).bytes;
+  return module.image.read(Number(address - module.base), MAX_INSTRUCTION_BYTES);
+}
+
+function decode(address: VirtualAddress, bytes: Uint8Array, disassembler: Disassembler | undefined): CodeAt {
+  if (bytes.length === 0) return { address, bytes, missing: "no-code" };
+  if (!disassembler) return { address, bytes, missing: "no-disassembler" };
+  const head = bytes.length >= 4 ? { dword: dataView(bytes).getUint32(0, true) } : {};
+  const instruction = disassembler.decode(bytes, address);
+  if (typeof instruction === "string") return { address, bytes, ...head, missing: instruction };
+  return { address, bytes: bytes.slice(0, instruction.length), ...head, instruction };
+}
+
+/** Only a failed access needs the layout of the address space. */
+function regionsOf(dump: Dump, stop: StopFacts | undefined, bytes: FetchedBytes, notes: Notes) {
+  return dump.format === "MDMP" && reportedAccess(dump, stop) ? readMemoryRegions(bytes, dump.sections, notes) : [];
+}
+
+function addressesOf({ instruction }: CodeAt): bigint[] {
+  return (instruction?.parts ?? []).flatMap((part) => (typeof part === "string" ? [] : [part.address]));
+}
+
+/** `module!function+0x12`, `module+0x1234`; nothing for addresses outside of every image. */
+function placesOf(
+  { dump, stacks: { provider, threads } }: InstructionScene,
+  modules: ModuleMap,
+  addresses: readonly (bigint | undefined)[],
+): Map<bigint, string> {
+  const known = new Set<DumpModule>();
+  for (const frames of threads.values()) for (const { frame } of frames) if (frame.module) known.add(frame.module);
+  const places = new Map<bigint, string>();
+  for (const address of addresses) {
+    const found = address === undefined ? undefined : modules.find(address);
+    if (address === undefined || !found) continue;
+    const label = moduleLabel(dump, found.module);
+    const rva = Number(address - found.base);
+    const hit = known.has(found.module) ? provider.forModule(found.module)?.lookup(rva) : undefined;
+    const offset = hit ? rva - hit.rva : rva;
+    const name = hit ? `${label}!${hit.name}` : label;
+    places.set(address, offset === 0 && hit ? name : `${name}+0x${offset.toString(16)}`);
+  }
+  return places;
+}
