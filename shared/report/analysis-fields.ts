@@ -1,13 +1,13 @@
 import type { VirtualAddress } from "../dump/address.ts";
 import type { Dump } from "../dump/dump.ts";
-import { baseName, moduleLabel } from "../triage/module-at.ts";
+import { baseName } from "../triage/module-at.ts";
 import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 import type { Verdict } from "../triage/verdict.ts";
 import type { Words } from "../triage/words/words.ts";
 import { accessField, exceptionFields, hintedArgument } from "./exception-fields.ts";
-import { failureIdHash } from "./failure-id.ts";
 import { contextFrames, placeName, type StackTextFrame, stackText } from "./stack-text.ts";
 import { bare, oneLine, padded, ticked } from "./text/format.ts";
+import { bucketFields, hashFields, imageFields, symbolName } from "./verdict-fields.ts";
 import { buildBranch, windowsName } from "./windows-names.ts";
 
 /**
@@ -49,9 +49,9 @@ export function analysisFields(input: AnalysisInput): Fields {
     ...followupFields(dump, verdict, frames),
     ...imageFields(dump, verdict),
     ...stackCommand(dump, words),
-    ...bucketFields(input),
+    ...bucketFields(dump, verdict),
     ...systemFields(dump),
-    ...hashField(input),
+    ...hashFields(dump, verdict, input.md5),
   };
 }
 
@@ -142,35 +142,6 @@ function followupFields(dump: Dump, verdict: Verdict, frames: readonly StackText
   };
 }
 
-/** `module!function+off`, `module+off` without symbols, `<Unloaded_x.sys>+off` for images that are gone. */
-function symbolName(dump: Dump, verdict: Verdict): string | undefined {
-  const label = imageLabel(dump, verdict);
-  if (label === undefined) return undefined;
-  if (verdict.symbol !== undefined) return `${label}!${verdict.symbol}`;
-  return verdict.offset === undefined ? label : `${label}+${verdict.offset.toString(16)}`;
-}
-
-function imageLabel(dump: Dump, verdict: Verdict): string | undefined {
-  if (verdict.module) return oneLine(moduleLabel(dump, verdict.module));
-  return verdict.unloadedModule && `<Unloaded_${oneLine(baseName(verdict.unloadedModule.path))}>`;
-}
-
-function imageFields(dump: Dump, verdict: Verdict): Fields {
-  const image = verdict.module ?? verdict.unloadedModule;
-  const label = imageLabel(dump, verdict);
-  if (!image || label === undefined) return {};
-  const version = verdict.module?.version;
-  return {
-    MODULE_NAME: label,
-    IMAGE_NAME: oneLine(baseName(image.path)),
-    ...(version === undefined ? {} : { IMAGE_VERSION: oneLine(version) }),
-    // Images of other systems have no link time.
-    ...(image.timestamp === undefined || dump.system.os !== "Windows NT"
-      ? {}
-      : { DEBUG_FLR_IMAGE_TIMESTAMP: image.timestamp.toString(16) }),
-  };
-}
-
 /** First build whose debuggers go to the stored exception context by themselves. */
 const WINDOWS_8 = 9200;
 
@@ -179,30 +150,17 @@ function stackCommand(dump: Dump, words: Words): Fields {
   if (!dump.bugcheck) {
     return { STACK_COMMAND: `~${dump.crashingThread}s; ${dump.exception ? ".ecxr ; " : ""}kb` };
   }
-  for (const [key, command] of [
+  const recent = (dump.system.osBuild ?? 0) >= WINDOWS_8;
+  const commands = [
     ["CXR", ".cxr"],
-    ["TRAP", ".trap"],
-  ] as const) {
+    // Later debuggers do not go to an argument's trap frame.
+    ...(recent ? [] : [["TRAP", ".trap"] as const]),
+  ] as const;
+  for (const [key, command] of commands) {
     const address = hintedArgument(dump, words, key);
     if (address) return { STACK_COMMAND: `${command} 0x${bare(address, dump.pointerSize)} ; kb` };
   }
-  return { STACK_COMMAND: (dump.system.osBuild ?? 0) >= WINDOWS_8 ? ".cxr; .ecxr ; kb" : "kb" };
-}
-
-function bucketFields({ dump, verdict }: AnalysisInput): Fields {
-  const name = symbolName(dump, verdict);
-  const offset = verdict.offset;
-  return {
-    ...(verdict.symbol !== undefined && offset !== undefined ? symbolOffset(verdict.symbol) : {}),
-    FAILURE_BUCKET_ID: oneLine(verdict.bucketString),
-    ...(name === undefined ? {} : { BUCKET_ID: `${verdict.bugcheckStr}_${name}` }),
-  };
-}
-
-/** The offset in a function that the bucket leaves out. */
-function symbolOffset(symbol: string): Fields {
-  const offset = /\+(?:0x)?([0-9a-f]+)$/i.exec(symbol)?.[1];
-  return offset === undefined ? {} : { BUCKET_ID_FUNC_OFFSET: offset };
+  return { STACK_COMMAND: recent ? ".cxr; .ecxr ; kb" : "kb" };
 }
 
 const PLATFORMS: Readonly<Record<string, string>> = { amd64: "x64", x86: "x86", arm64: "arm64", arm: "arm" };
@@ -220,11 +178,6 @@ function systemFields(dump: Dump): Fields {
     ...(platform === undefined ? {} : { OSPLATFORM_TYPE: platform }),
     ...(name === undefined ? {} : { OSNAME: name }),
   };
-}
-
-function hashField({ dump, verdict, md5 }: AnalysisInput): Fields {
-  const hash = failureIdHash(dump.bugcheck ? "km" : "um", verdict.bucketString, md5);
-  return hash === undefined ? {} : { FAILURE_ID_HASH: hash };
 }
 
 function placeLines(dump: Dump, address: VirtualAddress): string {

@@ -1,3 +1,8 @@
+/** FAILURE_ID_HASH_STRING: `km:` or `um:` and the bucket in lower case. */
+export function failureIdText(mode: "km" | "um", bucket: string): string {
+  return `${mode}:${bucket.toLowerCase()}`;
+}
+
 /**
  * FAILURE_ID_HASH: MD5 over the UTF-16LE text `km:` or `um:` + lower-case FAILURE_BUCKET_ID, its 16 bytes
  * read as a GUID in memory order (first three groups little-endian). The same bucket string gives the hash
@@ -8,7 +13,7 @@ export function failureIdHash(
   bucket: string,
   md5: (bytes: Uint8Array) => Uint8Array,
 ): string | undefined {
-  const text = `${mode}:${bucket.toLowerCase()}`;
+  const text = failureIdText(mode, bucket);
   const bytes = new Uint8Array(text.length * 2);
   const view = new DataView(bytes.buffer);
   for (let i = 0; i < text.length; i++) view.setUint16(i * 2, text.charCodeAt(i), true);

@@ -14,6 +14,8 @@ export interface VerdictFrame {
   readonly symbol?: string;
   /** Bytes from the function's start to the address. */
   readonly symbolOffset?: number;
+  /** The name is that of the export before it: it tells what an entry of a list may know, and names no bucket. */
+  readonly exported?: true;
   /** FrameTrust as reports print it. */
   readonly trust: string;
   /** The words that debuggers print as its arguments, when the walk read them. */
@@ -42,6 +44,8 @@ export interface Candidate {
   readonly symbol?: string;
   /** Bytes from the function's start to the address. */
   readonly symbolOffset?: number;
+  /** The name is that of the export before it. */
+  readonly exported?: true;
   /** It is the call that raised the stop. */
   readonly raises?: true;
   /** Base name of an image, where no address tells which. */
@@ -140,6 +144,7 @@ function placed({ dump, frames }: VerdictInput, candidate: Candidate): Candidate
     ...candidate,
     ...(frame.symbol === undefined ? {} : { symbol: frame.symbol }),
     ...(frame.symbolOffset === undefined ? {} : { symbolOffset: frame.symbolOffset }),
+    ...(frame.exported ? { exported: true } : {}),
     ...(raisesStop(dump, frame) ? { raises: true } : {}),
   };
 }

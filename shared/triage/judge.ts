@@ -47,7 +47,8 @@ function verdictOf(input: VerdictInput, blamed: Suspect | undefined, plumbing: b
   const { dump, stop } = input;
   const image = blamed?.module ?? blamed?.unloaded;
   const offset = image && blamed?.address !== undefined ? Number(blamed.address - image.base) : undefined;
-  const { symbol, symbolOffset } = blamed ?? {};
+  const { symbolOffset } = blamed ?? {};
+  const symbol = bucketSymbol(blamed);
   const strings = bucketStrings(input, blamed, plumbing);
   // What the arguments say in full needs no offset: the same driver, the same stick of memory.
   const whole = stop?.bucketParts.whole !== undefined || stop?.bucketParts.blame !== undefined;
@@ -79,10 +80,16 @@ function verdictOf(input: VerdictInput, blamed: Suspect | undefined, plumbing: b
   };
 }
 
+/** The function that stands in buckets: an export before the address may be another function's name. */
+function bucketSymbol(blamed: Suspect | undefined): string | undefined {
+  return blamed?.exported ? undefined : blamed?.symbol;
+}
+
 function bucketStrings(input: VerdictInput, blamed: Suspect | undefined, plumbing: boolean) {
   const { dump, stop, crashType } = input;
   const label = blamed && blameLabel(dump, blamed);
-  const name = blamed?.symbol === undefined ? undefined : bucketFunction(blamed.symbol);
+  const symbol = bucketSymbol(blamed);
+  const name = symbol === undefined ? undefined : bucketFunction(symbol);
   if (dump.bugcheck) {
     const place = label === undefined ? undefined : `${label}!${name ?? "unknown_function"}`;
     return {

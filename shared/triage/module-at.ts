@@ -23,12 +23,13 @@ function inside(image: { base: VirtualAddress; size: number }, address: VirtualA
 }
 
 /**
- * WinDbg's module name: `nt` for the kernel, else the base name without extension, in the dump's own case.
- * User images keep their case too.
+ * WinDbg's module name: `nt` for the kernel, else the base name without extension, in the dump's own case, with `_`
+ * for marks that an expression of the debugger would read as its own: `BandiView_x64` of `BandiView.x64.exe`.
  */
 export function moduleLabel(dump: Dump, module: { readonly base: VirtualAddress; readonly path: string }): string {
   if (dump.kernel !== undefined && module.base === dump.kernel.base) return "nt";
   const name = baseName(module.path);
   const dot = name.lastIndexOf(".");
-  return (dot > 0 ? name.slice(0, dot) : name) || "unknown";
+  const stem = (dot > 0 ? name.slice(0, dot) : name) || "unknown";
+  return stem.replace(/[-.+ ()]/g, "_");
 }

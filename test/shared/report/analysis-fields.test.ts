@@ -59,12 +59,15 @@ describe("WinDbg's fields of a kernel dump", () => {
       ["IMAGE_VERSION", "4.21.0.0"],
       ["DEBUG_FLR_IMAGE_TIMESTAMP", "63e2a1b0"],
       ["STACK_COMMAND", ".cxr; .ecxr ; kb"],
+      ["BUCKET_ID_FUNC_OFFSET", "1390"],
       ["FAILURE_BUCKET_ID", "AV_myfault!unknown_function"],
-      ["BUCKET_ID", "AV_myfault+1390"],
+      ["BUCKET_ID", "AV_myfault!unknown_function"],
+      ["PRIMARY_PROBLEM_CLASS", "AV_myfault!unknown_function"],
       ["OS_VERSION", "10.0.19041"],
       ["BUILDLAB_STR", "vb_release"],
       ["OSPLATFORM_TYPE", "x64"],
       ["OSNAME", "Windows 10"],
+      ["FAILURE_ID_HASH_STRING", "km:av_myfault!unknown_function"],
       ["FAILURE_ID_HASH", "{9745090a-9bce-ccba-c096-ca6e9ca04c64}"],
     ]);
   });
@@ -126,6 +129,47 @@ describe("WinDbg's fields of a kernel dump", () => {
     });
   });
 
+  it("prints the symbol with its offset, and in the bucket of older systems too", async () => {
+    const blamed = { module: MYFAULT, offset: 0x1390, symbol: "Trip(int, char)", symbolOffset: 0x2c };
+    const verdict = { ...blamed, bugcheckStr: "0xC4_1", bucketString: "0xC4_1_VRF_myfault!Trip" };
+    expect(await fields(kernelDump(), verdict)).toMatchObject({
+      SYMBOL_NAME: "myfault!Trip+2c",
+      BUCKET_ID_FUNC_OFFSET: "2c",
+      BUCKET_ID: "0xC4_1_VRF_myfault!Trip",
+    });
+    const older = await fields(kernelDump({ system: { os: "Windows NT", osBuild: 7601 } }), verdict);
+    expect(older).toMatchObject({
+      BUCKET_ID: "0xC4_1_myfault!Trip+2c",
+      PRIMARY_PROBLEM_CLASS: "0xC4_1_myfault!Trip+2c",
+    });
+    expect(older).not.toHaveProperty("BUCKET_ID_FUNC_OFFSET");
+  });
+
+  it.each([
+    ["memory", "memory_corruption", "memory_corruption"],
+    ["GenuineIntel", "GenuineIntel", "GenuineIntel.sys"],
+    ["ntdll.dll", "ntdll", "ntdll.dll"],
+    ["disk", "Unknown_Module", "Unknown_Image"],
+    [undefined, "Unknown_Module", "Unknown_Image"],
+  ])("names %s, which is no image of the dump, as WinDbg does", async (imageName, module, image) => {
+    const got = await fields(kernelDump(), imageName === undefined ? {} : { imageName });
+    expect(got).toMatchObject({ MODULE_NAME: module, IMAGE_NAME: image });
+    expect(got).not.toHaveProperty("SYMBOL_NAME");
+  });
+
+  it("gives each inlined function a line of dashes before its frame, as debuggers do", async () => {
+    const place = va(0xfffff80760001390n);
+    const frames: StackTextFrame[] = [{ instruction: place, symbol: "outer+0x4", inlines: ["inner", "middle"] }];
+    const dashes = "--------`--------";
+    const four = `${dashes} ${dashes} ${dashes} ${dashes}`;
+    const got = await fields(kernelDump(), {}, frames);
+    expect(got["STACK_TEXT"]?.split("\n")).toEqual([
+      `(Inline Function) ${dashes}     : ${four} : myfault!inner`,
+      `(Inline Function) ${dashes}     : ${four} : myfault!middle`,
+      `${dashes} ${dashes}     : ${four} : myfault!outer+0x4`,
+    ]);
+  });
+
   it("leaves out what is not known", async () => {
     const { kernel, crashingThread, ...rest } = kernelDump();
     const bare = { ...rest, process: {}, threads: [], system: { os: "Windows NT" } };
@@ -133,7 +177,7 @@ describe("WinDbg's fields of a kernel dump", () => {
     expect(crashingThread).toBe(0);
     const got = await fields({ ...bare, bugcheck: { code: 0x12345, parameters: [0n, 0n, 0n, 0n] } });
     expect(Object.keys(got)).toEqual(
-      "BUGCHECK_CODE BUGCHECK_P1 BUGCHECK_P2 BUGCHECK_P3 BUGCHECK_P4 BUGCHECK_STR DEFAULT_BUCKET_ID FAILURE_BUCKET_ID OSPLATFORM_TYPE FAILURE_ID_HASH".split(
+      "BUGCHECK_CODE BUGCHECK_P1 BUGCHECK_P2 BUGCHECK_P3 BUGCHECK_P4 BUGCHECK_STR DEFAULT_BUCKET_ID MODULE_NAME IMAGE_NAME FAILURE_BUCKET_ID OSPLATFORM_TYPE FAILURE_ID_HASH_STRING FAILURE_ID_HASH".split(
         " ",
       ),
     );
