@@ -1,7 +1,8 @@
 import { FormatError } from "../../bytes/errors.ts";
 import { dataView } from "../../bytes/layout.ts";
+import type { ByteRange } from "../../bytes/range.ts";
 import { IMAGE_SECTION_HEADER } from "../../image/pe-format.ts";
-import type { MsfStream } from "./msf.ts";
+import type { Msf, MsfStream } from "./msf.ts";
 import type { DbiParts } from "./pdb.ts";
 
 /** Windows loads images of at most 96 sections; object files may have more. */
@@ -26,8 +27,16 @@ export class AddressSpace {
   readonly #toSource: Omap | undefined;
   readonly #fromSource: Omap | undefined;
 
-  /** @throws FormatError, MissingRanges */
-  constructor(dbi: DbiParts) {
+  /**
+   * @param also parts of the file that are needed soon: they come in the same round
+   * @throws FormatError, MissingRanges
+   */
+  constructor(msf: Msf, dbi: DbiParts, also: readonly (readonly ByteRange[] | undefined)[] = []) {
+    dbi.plan();
+    const streams = (["sectionHeaders", "omapToSource", "omapFromSource", "originalSectionHeaders"] as const)
+      .map((which) => dbi.debugStream(which))
+      .map((stream) => stream?.places(0, Math.min(stream.size, MAX_OMAP_BYTES)));
+    msf.plan([...streams, ...also]);
     this.#toSource = readOmap(dbi.debugStream("omapToSource"));
     this.#fromSource = readOmap(dbi.debugStream("omapFromSource"));
     const moved = this.#toSource !== undefined && this.#fromSource !== undefined;

@@ -1,6 +1,7 @@
 import type { FetchedBytes } from "../../bytes/block-cache.ts";
 import { FormatError } from "../../bytes/errors.ts";
 import { at, dataView, rawBytes, struct, u32 } from "../../bytes/layout.ts";
+import type { ByteRange } from "../../bytes/range.ts";
 
 /** First bytes of the container of PDB 7.0. */
 const MAGIC = "Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0";
@@ -68,7 +69,20 @@ export class Msf {
     const size = this.#sizes[number] ?? 0;
     const list = this.#lists[number] ?? 0;
     if (size === 0) return undefined;
-    return { size, bytes: (offset, length) => this.#gather(this.#directory, list, size, offset, length) };
+    return {
+      size,
+      bytes: (offset, length) => this.#gather(this.#directory, list, size, offset, length),
+      places: (offset, length) =>
+        this.#places(this.#directory, list, Math.min(offset, size), Math.min(offset + length, size)),
+    };
+  }
+
+  /**
+   * Says that these parts of streams will be needed, so that they come in one round.
+   * @throws MissingRanges
+   */
+  plan(parts: readonly (readonly ByteRange[] | undefined)[]): void {
+    this.#bytes.plan(parts.flatMap((ranges) => ranges ?? []));
   }
 
   #readSizes(blocks: number): void {
@@ -104,6 +118,20 @@ export class Msf {
         actual: size,
       });
     }
+    const pieces = this.#places(numbers, list, offset, end);
+    if (pieces.length === 1 && pieces[0]) return this.#bytes.bytes(pieces[0].start, length);
+    this.#bytes.plan(pieces);
+    const out = new Uint8Array(length);
+    let at = 0;
+    for (const piece of pieces) {
+      out.set(this.#bytes.bytes(piece.start, piece.end - piece.start), at);
+      at += piece.end - piece.start;
+    }
+    return out;
+  }
+
+  /** Where the bytes of a stream lie in the file; neighbours as one. */
+  #places(numbers: DataView, list: number, offset: number, end: number): ByteRange[] {
     const pieces: { start: number; end: number }[] = [];
     for (let from = offset; from < end; ) {
       const index = Math.floor(from / this.#blockSize);
@@ -114,15 +142,7 @@ export class Msf {
       else pieces.push({ start, end: start + (to - from) });
       from = to;
     }
-    if (pieces.length === 1 && pieces[0]) return this.#bytes.bytes(pieces[0].start, length);
-    this.#bytes.plan(pieces);
-    const out = new Uint8Array(length);
-    let at = 0;
-    for (const piece of pieces) {
-      out.set(this.#bytes.bytes(piece.start, piece.end - piece.start), at);
-      at += piece.end - piece.start;
-    }
-    return out;
+    return pieces;
   }
 }
 
@@ -135,6 +155,27 @@ export interface MsfStream {
    * @throws MissingRanges
    */
   bytes(offset: number, length: number): Uint8Array;
+  /** Where bytes of it lie in the file, as far as it has them: for plans. */
+  places(offset: number, length: number): ByteRange[];
+}
+
+/** Says that all of these bytes of a stream will be needed: they come in one round. @throws MissingRanges */
+export function planParts(msf: Msf, stream: MsfStream, offsets: readonly number[], length: number): void {
+  msf.plan(offsets.map((offset) => stream.places(offset, length)));
+}
+
+/** A part of a stream as a stream; it must lie within. */
+export function partOf(stream: MsfStream, start: number, size: number): MsfStream {
+  return {
+    size,
+    bytes: (offset, length) => {
+      if (!(offset >= 0 && length >= 0 && offset + length <= size)) {
+        throw new FormatError("format.truncated", "a part of a stream ends before what is looked for", { offset });
+      }
+      return stream.bytes(start + offset, length);
+    },
+    places: (offset, length) => stream.places(start + offset, Math.min(length, Math.max(0, size - offset))),
+  };
 }
 
 function checkMagic(head: Uint8Array): void {

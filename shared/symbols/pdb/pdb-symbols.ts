@@ -6,17 +6,17 @@ import type {
   SymbolHit,
   WinFrameData,
 } from "../../stackwalk/symbol-provider.ts";
-import type { AddressTable } from "../address-table.ts";
 import type { Demangle, SymbolFile } from "../symbol-file.ts";
 import { WorkBudget } from "../work-budget.ts";
 import { AddressSpace } from "./address-space.ts";
 import { CompilandSymbols, type Procedure } from "./compiland-symbols.ts";
-import { type Compiland, readCompilands, readContributions } from "./dbi-modules.ts";
+import { type Compiland, type Contributions, readCompilands, readContributions } from "./dbi-modules.ts";
 import { FrameRecords } from "./frame-records.ts";
 import { IdNames } from "./id-names.ts";
 import type { LineRef } from "./line-tables.ts";
-import type { DbiParts, Pdb } from "./pdb.ts";
+import { type DbiParts, type Pdb, STREAM } from "./pdb.ts";
 import { type Publics, readPublics } from "./publics.ts";
+import { markPlaces } from "./type-records.ts";
 
 /** IMAGE_FILE_MACHINE_I386: the only one whose functions have FPO and frame data. */
 const X86 = 0x14c;
@@ -41,7 +41,7 @@ export class PdbSymbols implements SymbolFile {
   readonly #kept = new Map<number, CompilandSymbols>();
   #space: AddressSpace | undefined;
   #compilands: readonly Compiland[] | undefined;
-  #contributions: AddressTable | undefined;
+  #contributions: Contributions | undefined;
   #publics: Publics | undefined;
   #frames: FrameRecords | undefined;
   #idNames: IdNames | undefined;
@@ -101,13 +101,14 @@ export class PdbSymbols implements SymbolFile {
   }
 
   #addresses(dbi: DbiParts): AddressSpace {
-    this.#space ??= new AddressSpace(dbi);
+    const { msf } = this.#pdb;
+    this.#space ??= new AddressSpace(msf, dbi, [markPlaces(msf, STREAM.tpi), markPlaces(msf, STREAM.ipi)]);
     return this.#space;
   }
 
   #find(dbi: DbiParts, linked: number): Found | undefined {
-    this.#contributions ??= readContributions(dbi, this.#addresses(dbi));
-    const number = this.#contributions.enclosing(linked)?.offset;
+    this.#contributions ??= readContributions(this.#pdb.msf, dbi, this.#addresses(dbi));
+    const number = this.#contributions.compilandAt(linked);
     if (number === undefined) return undefined;
     let compiland = this.#kept.get(number);
     if (!compiland) {
@@ -150,7 +151,7 @@ export class PdbSymbols implements SymbolFile {
   #public(dbi: DbiParts, rva: number, linked: number, compiland: CompilandSymbols | undefined): SymbolHit | undefined {
     const space = this.#addresses(dbi);
     const section = space.sectionOf(linked);
-    this.#publics ??= readPublics(dbi, space);
+    this.#publics ??= readPublics(this.#pdb.msf, dbi, space);
     const found = this.#publics.below(linked);
     if (!found || !section || found.start < section.start) return undefined;
     const plain = dbi.machine === X86 ? undecorated(found.name) : { name: found.name };

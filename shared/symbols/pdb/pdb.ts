@@ -3,14 +3,25 @@ import { FormatError } from "../../bytes/errors.ts";
 import { at, i32, rawBytes, struct, u16, u32 } from "../../bytes/layout.ts";
 import { guidText } from "../../image/codeview.ts";
 import { Cursor } from "./cursor.ts";
-import { Msf, type MsfStream } from "./msf.ts";
+import { Msf, type MsfStream, partOf } from "./msf.ts";
 
 /** Streams that have the same number in every PDB. */
 export const STREAM = { info: 1, tpi: 2, dbi: 3, ipi: 4 } as const;
 /** A stream number that says "none". */
 const NO_STREAM = 0xffff;
-/** Longest `/names` that is read. */
-const MAX_NAMES_BYTES = 256 * 1024 * 1024;
+/** A PDB of this size is read at once: the ten rounds of its parts would take longer. */
+const WHOLE_FILE_BYTES = 1024 * 1024;
+/** Stream 1 is read up to here: names of streams are few. */
+const MAX_INFO_BYTES = 64 * 1024;
+/** Parts of stream 3 up to this size are read whole. */
+export const WHOLE_PART_BYTES = 1024 * 1024;
+/** Heads of type streams, which come with the other heads. */
+const TYPE_HEAD_BYTES = 64;
+/** A name of `/names` as it is first read, and the longest one. */
+const FIRST_NAME_BYTES = 512;
+const MAX_NAME_BYTES = 64 * 1024;
+/** Head of `/names`. */
+const NAMES_HEAD_BYTES = 12;
 /** Streams with names are few: `/names`, `/LinkInfo`, sources. */
 const MAX_NAMED_STREAMS = 4096;
 
@@ -65,9 +76,14 @@ export interface DbiParts {
   /** IMAGE_FILE_MACHINE_*. */
   readonly machine: number;
   /** Module infos. */
-  modules(): Uint8Array;
+  readonly modules: MsfStream;
   /** Section contributions. */
-  contributions(): Uint8Array;
+  readonly contributions: MsfStream;
+  /**
+   * Asks for what every look-up needs, so that it comes in one round.
+   * @throws MissingRanges
+   */
+  plan(): void;
   debugStream(which: DebugStream): MsfStream | undefined;
 }
 
@@ -88,7 +104,12 @@ export interface Pdb {
  * @throws MissingRanges
  */
 export function openPdb(bytes: FetchedBytes): Pdb {
+  if (bytes.size <= WHOLE_FILE_BYTES) bytes.plan([{ start: 0, end: bytes.size }]);
   const msf = new Msf(bytes);
+  msf.plan([
+    msf.stream(STREAM.info)?.places(0, MAX_INFO_BYTES),
+    ...[STREAM.tpi, STREAM.dbi, STREAM.ipi].map((number) => msf.stream(number)?.places(0, TYPE_HEAD_BYTES)),
+  ]);
   const info = msf.stream(STREAM.info);
   if (!info) throw new FormatError("format.bad-value", "the PDB has no info stream");
   const { Age, Guid } = PDB_INFO.from(info.bytes(0, PDB_INFO.size));
@@ -96,14 +117,14 @@ export function openPdb(bytes: FetchedBytes): Pdb {
   const dbi = dbiStream && readDbi(msf, dbiStream);
   // Linkers raise the info's age with every write; images carry that of stream 3.
   const age = dbi?.age ?? Age;
-  let names: Uint8Array | undefined;
+  let names: MsfStream | null | undefined;
   return {
     msf,
     debugId: `${guidText(Guid)}${age.toString(16).toUpperCase()}`,
     dbi,
     nameAt: (offset) => {
-      names ??= readNames(msf, namedStream(info, "/names"));
-      return offset < names.length ? new Cursor(names, offset).text() : undefined;
+      if (names === undefined) names = openNames(msf, namedStream(info, "/names")) ?? null;
+      return names && offset < names.size ? nameIn(names, offset) : undefined;
     },
   };
 }
@@ -127,16 +148,21 @@ function readDbi(msf: Msf, stream: MsfStream): DbiParts & { readonly age: number
   if (sizes.some((size) => size < 0) || (ends.at(-1) as number) > stream.size) {
     throw new FormatError("format.bad-value", "the parts of stream 3 are longer than it");
   }
-  const part = (index: number): Uint8Array => stream.bytes(ends[index] as number, sizes[index] as number);
+  const part = (index: number): MsfStream => partOf(stream, ends[index] as number, sizes[index] as number);
+  const [modules, contributions, debugHeader] = [part(0), part(1), part(6)];
+  const publics = msf.stream(header.PublicStreamIndex);
+  const whole = (parts: readonly MsfStream[]) =>
+    parts.filter(({ size }) => size <= WHOLE_PART_BYTES).map((one) => one.places(0, one.size));
   return {
     age: header.Age,
     machine: header.Machine,
-    publics: msf.stream(header.PublicStreamIndex),
+    publics,
     records: msf.stream(header.SymRecordStream),
-    modules: () => part(0),
-    contributions: () => part(1),
+    modules,
+    contributions,
+    plan: () => msf.plan([...whole([modules, contributions, debugHeader]), publics?.places(0, TYPE_HEAD_BYTES)]),
     debugStream: (which) => {
-      const header = part(6);
+      const header = debugHeader.bytes(0, debugHeader.size);
       const index = DEBUG_STREAMS.indexOf(which) * 2;
       const number = index + 2 <= header.length ? new Cursor(header, index).u16() : NO_STREAM;
       return number === NO_STREAM ? undefined : msf.stream(number);
@@ -146,7 +172,7 @@ function readDbi(msf: Msf, stream: MsfStream): DbiParts & { readonly age: number
 
 /** Number of a named stream. */
 function namedStream(info: MsfStream, wanted: string): number | undefined {
-  const cursor = new Cursor(info.bytes(0, Math.min(info.size, 1024 * 1024)), PDB_INFO.size);
+  const cursor = new Cursor(info.bytes(0, Math.min(info.size, MAX_INFO_BYTES)), PDB_INFO.size);
   const texts = cursor.take(cursor.u32());
   const count = cursor.u32();
   cursor.skip(4);
@@ -161,15 +187,22 @@ function namedStream(info: MsfStream, wanted: string): number | undefined {
 }
 
 /** The string table without its head. */
-function readNames(msf: Msf, number: number | undefined): Uint8Array {
+function openNames(msf: Msf, number: number | undefined): MsfStream | undefined {
   const stream = number === undefined ? undefined : msf.stream(number);
-  if (!stream) return new Uint8Array(0);
-  const head = new Cursor(stream.bytes(0, Math.min(12, stream.size)));
+  if (!stream) return undefined;
+  const head = new Cursor(stream.bytes(0, Math.min(NAMES_HEAD_BYTES, stream.size)));
   if (head.u32() !== 0xeffe_effe) throw new FormatError("format.bad-signature", "/names is no string table");
   head.skip(4);
   const length = head.u32();
-  if (length > MAX_NAMES_BYTES) {
-    throw new FormatError("format.limit-exceeded", "/names is longer than is read", { actual: length });
+  if (NAMES_HEAD_BYTES + length > stream.size) {
+    throw new FormatError("format.truncated", "/names is shorter than it says", { actual: stream.size });
   }
-  return stream.bytes(12, length);
+  return partOf(stream, NAMES_HEAD_BYTES, length);
+}
+
+/** Text up to a NUL: tables of large programs have megabytes, of which a stack needs some lines. */
+function nameIn(names: MsfStream, offset: number): string {
+  const first = names.bytes(offset, Math.min(FIRST_NAME_BYTES, names.size - offset));
+  if (first.includes(0)) return new Cursor(first).text();
+  return new Cursor(names.bytes(offset, Math.min(MAX_NAME_BYTES, names.size - offset))).text();
 }

@@ -2,18 +2,22 @@ import { dataView } from "../../bytes/layout.ts";
 import { AddressTable } from "../address-table.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { Cursor } from "./cursor.ts";
-import type { MsfStream } from "./msf.ts";
+import { type Msf, type MsfStream, planParts } from "./msf.ts";
 import type { DbiParts } from "./pdb.ts";
 import { forEachSymbol, SYMBOL } from "./symbol-records.ts";
+import { lastAtMost } from "./wide-search.ts";
 
 /** Symbol records up to this size are read whole; of larger ones only those on the way of a search. */
-const WHOLE_READ_LIMIT = 32 * 1024 * 1024;
+const WHOLE_READ_LIMIT = 1024 * 1024;
+/** Records without an address map are read up to here. */
+const MAX_RECORD_BYTES = 32 * 1024 * 1024;
 /** Longest record that a search reads: names are cut by writers at 64 KiB. */
 const RECORD_BYTES = 4096;
 /** Heads of the public stream: its own, and that of its hash table. */
 const PSI_HEADER_BYTES = 28;
-/** Bytes of `off` and `seg` and the name behind them in S_PUB32. */
+/** Where `off`, `seg` behind it, and the name lie in S_PUB32 from its length on. */
 const PUBLIC_OFF = 8;
+const PUBLIC_NAME = 14;
 
 /** A public symbol: a name and an address as linked. */
 export interface PublicSymbol {
@@ -27,16 +31,19 @@ export interface Publics {
   below(linked: number): PublicSymbol | undefined;
 }
 
-/** @throws FormatError, MissingRanges */
-export function readPublics(dbi: DbiParts, space: AddressSpace): Publics {
+/**
+ * @param wholeLimit bytes of records up to which they are read whole
+ * @throws FormatError, MissingRanges
+ */
+export function readPublics(msf: Msf, dbi: DbiParts, space: AddressSpace, wholeLimit = WHOLE_READ_LIMIT): Publics {
   const { records, publics } = dbi;
   if (!records) return { below: () => undefined };
-  if (records.size <= WHOLE_READ_LIMIT || !publics) return tableOf(records, space);
-  return searchOf(records, publics, space);
+  if (records.size <= wholeLimit || !publics) return tableOf(records, space);
+  return searchOf(msf, records, publics, space);
 }
 
 function tableOf(records: MsfStream, space: AddressSpace): Publics {
-  const bytes = records.bytes(0, Math.min(records.size, WHOLE_READ_LIMIT));
+  const bytes = records.bytes(0, Math.min(records.size, MAX_RECORD_BYTES));
   const table = new AddressTable();
   forEachSymbol(bytes, 0, (cursor, kind, offset) => {
     if (kind !== SYMBOL.public32) return true;
@@ -50,36 +57,39 @@ function tableOf(records: MsfStream, space: AddressSpace): Publics {
   return {
     below: (linked) => {
       const record = table.below(linked);
-      return record && { name: new Cursor(bytes, record.offset + 14).text(), start: record.start };
+      return record && { name: new Cursor(bytes, record.offset + PUBLIC_NAME).text(), start: record.start };
     },
   };
 }
 
 /** Searches the address map of the public stream: offsets of records, in the order of their addresses. */
-function searchOf(records: MsfStream, publics: MsfStream, space: AddressSpace): Publics {
+function searchOf(msf: Msf, records: MsfStream, publics: MsfStream, space: AddressSpace): Publics {
   const head = new Cursor(publics.bytes(0, PSI_HEADER_BYTES));
-  const hashBytes = head.u32();
-  const count = Math.floor(Math.min(head.u32(), Math.max(0, publics.size - PSI_HEADER_BYTES - hashBytes)) / 4);
-  const recordAt = (index: number): { start: number; at: number } => {
-    const place = publics.bytes(PSI_HEADER_BYTES + hashBytes + index * 4, 4);
-    const at = dataView(place).getUint32(0, true);
-    const cursor = new Cursor(records.bytes(at, 14), PUBLIC_OFF);
+  const map = PSI_HEADER_BYTES + head.u32();
+  const count = Math.floor(Math.min(head.u32(), Math.max(0, publics.size - map)) / 4);
+  const placeAt = (index: number): number => dataView(publics.bytes(map + index * 4, 4)).getUint32(0, true);
+  const startAt = (place: number): number => {
+    const cursor = new Cursor(records.bytes(place, PUBLIC_NAME), PUBLIC_OFF);
     const offset = cursor.u32();
-    return { start: space.linked(cursor.u16(), offset) ?? 0, at };
+    return space.linked(cursor.u16(), offset) ?? Number.MAX_SAFE_INTEGER;
   };
   return {
     below: (linked) => {
-      let low = 0;
-      let high = count;
-      while (low < high) {
-        const mid = (low + high) >>> 1;
-        if (recordAt(mid).start <= linked) low = mid + 1;
-        else high = mid;
-      }
-      if (low === 0) return undefined;
-      const { start, at } = recordAt(low - 1);
-      const bytes = records.bytes(at, Math.min(RECORD_BYTES, records.size - at));
-      return { name: new Cursor(bytes, 14).text(), start };
+      const last = lastAtMost(count, linked, (indices) => {
+        planParts(
+          msf,
+          publics,
+          indices.map((index) => map + index * 4),
+          4,
+        );
+        const places = indices.map(placeAt);
+        planParts(msf, records, places, PUBLIC_NAME);
+        return places.map(startAt);
+      });
+      if (last < 0) return undefined;
+      const place = placeAt(last);
+      const bytes = records.bytes(place, Math.min(RECORD_BYTES, records.size - place));
+      return { name: new Cursor(bytes, PUBLIC_NAME).text(), start: startAt(place) };
     },
   };
 }

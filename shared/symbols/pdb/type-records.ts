@@ -1,12 +1,15 @@
 import { FormatError } from "../../bytes/errors.ts";
 import { at, dataView, i32, struct, u16, u32 } from "../../bytes/layout.ts";
+import type { ByteRange } from "../../bytes/range.ts";
 import { Cursor } from "./cursor.ts";
 import type { Msf, MsfStream } from "./msf.ts";
 
 /** Longest type stream that is read; Windows' own kernels have 2 to 4 MiB. */
 const MAX_STREAM_BYTES = 256 * 1024 * 1024;
 /** Streams up to this size are read whole. */
-const WHOLE_READ_LIMIT = 4 * 1024 * 1024;
+const WHOLE_READ_LIMIT = 256 * 1024;
+/** Marks up to this size come with the first round of a PDB: those of 64 MiB of records. */
+const EARLY_MARK_BYTES = 64 * 1024;
 /** Marks come every 8 KiB of records, the longest of which have 64 KiB. */
 const MAX_BETWEEN_MARKS = 256 * 1024;
 const MAX_MARK_BYTES = 16 * 1024 * 1024;
@@ -171,6 +174,16 @@ export class TypeRecords {
     for (let at = marks.getUint32((low - 1) * 8, true); at < index; at++) cursor.skip(cursor.u16());
     return from + cursor.at;
   }
+}
+
+/** Where the marks of a type or id stream lie, when it has few: to be fetched before they are needed. */
+export function markPlaces(msf: Msf, number: number): ByteRange[] {
+  const stream = msf.stream(number);
+  if (!stream || stream.size < TPI_HEADER.size) return [];
+  const head = TPI_HEADER.from(stream.bytes(0, TPI_HEADER.size));
+  const few = head.TypeRecordBytes > WHOLE_READ_LIMIT && head.IndexOffsetBufferLength <= EARLY_MARK_BYTES;
+  if (!few || head.IndexOffsetBufferOffset < 0) return [];
+  return msf.stream(head.HashStreamIndex)?.places(head.IndexOffsetBufferOffset, head.IndexOffsetBufferLength) ?? [];
 }
 
 function readMarks(hash: MsfStream | undefined, offset: number, size: number): DataView | undefined {

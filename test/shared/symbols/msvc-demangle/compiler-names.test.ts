@@ -13,7 +13,7 @@ import { corpusBytes, fetched } from "../../../support/symbol-files.ts";
 function pairs(bytes: Uint8Array, into: Map<string, string>): void {
   const pdb = openPdb(fetched(bytes));
   const dbi = pdb.dbi as DbiParts;
-  const space = new AddressSpace(dbi);
+  const space = new AddressSpace(pdb.msf, dbi);
   const procedures = new Map<number, Set<string>>();
   const publics = new Map<number, Set<string>>();
   const add = (to: Map<number, Set<string>>, at: number, name: string): void => {
