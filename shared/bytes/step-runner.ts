@@ -36,6 +36,8 @@ export class StepRunner {
   readonly #cache: BlockCache;
   readonly #sources = new Map<FetchedBytes, { readonly cache: BlockCache; readonly source: ByteSource }>();
   readonly #options: StepRunnerOptions;
+  readonly #beside = new Crew();
+  #rounds = 0;
 
   constructor(source: ByteSource, options: StepRunnerOptions = {}) {
     this.#source = source;
@@ -54,6 +56,11 @@ export class StepRunner {
     return cache;
   }
 
+  /** Rounds of reads so far. */
+  get rounds(): number {
+    return this.#rounds;
+  }
+
   /** What has been fetched so far; reading from it outside of a step may throw MissingRanges. */
   get fetched(): FetchedBytes {
     return this.#cache;
@@ -62,7 +69,9 @@ export class StepRunner {
   /** The first request: the whole of a small object, the start of a large one. */
   async prefetch(): Promise<void> {
     const end = this.#source.size <= WHOLE_READ_LIMIT ? this.#source.size : FIRST_READ_BYTES;
-    if (end > 0) await this.#fetch(this.#cache, [{ start: 0, end }]);
+    if (end === 0) return;
+    this.#rounds += 1;
+    await this.#fetch(this.#cache, [{ start: 0, end }]);
   }
 
   /**
@@ -88,27 +97,42 @@ export class StepRunner {
   }
 
   /**
+   * Takes on work that nobody waits for: whatever it misses comes in the rounds of other steps and tasks, and
+   * costs none of its own until {@link settle}. Its tasks must not fail.
+   */
+  beside(tasks: readonly Task[]): void {
+    this.#beside.add(tasks);
+  }
+
+  /**
+   * Ends the work that {@link beside} took on: it goes on as long as no more than `lastRound` rounds have been
+   * made in all, and what is not done then never will be.
+   * @returns whether all of it was done
+   */
+  async settle(lastRound: number): Promise<boolean> {
+    for (;;) {
+      const missing = this.#beside.advance(this.#cache);
+      if (missing.length === 0) return true;
+      if (this.#rounds >= lastRound) break;
+      this.#checkTime();
+      await this.#read(missing);
+    }
+    this.#beside.leave();
+    return false;
+  }
+
+  /**
    * Runs tasks side by side until none is left: what they miss comes in one round for all, and work
    * that a task finds starts at once. So chains of reads that do not depend on each other share their rounds.
    * @param maxRounds rounds after which it gives up: a hostile chain of reads has no other end
    * @throws what {@link run} throws; what the tasks wrote down until then stays
    */
   async runTogether(tasks: readonly Task[], maxRounds = this.#options.maxRoundsPerStep ?? 10_000): Promise<void> {
-    let waiting = [...tasks];
-    for (let round = 0; waiting.length > 0; round++) {
+    const crew = new Crew();
+    crew.add(tasks);
+    for (let round = 0; ; round++) {
       this.#checkTime();
-      const ready = waiting.reverse();
-      waiting = [];
-      const missing: MissingRanges[] = [];
-      for (let task = ready.pop(); task; task = ready.pop()) {
-        try {
-          ready.push(...[...task(this.#cache)].reverse());
-        } catch (signal) {
-          if (!(signal instanceof MissingRanges)) throw signal;
-          missing.push(signal);
-          waiting.push(task);
-        }
-      }
+      const missing = crew.advance(this.#cache);
       if (missing.length === 0) return;
       if (round >= maxRounds) {
         throw new BudgetError("budget.rounds", `${round} rounds did not end the work`, { expected: maxRounds });
@@ -117,8 +141,14 @@ export class StepRunner {
     }
   }
 
-  /** One round: everything that steps miss, of all sources side by side. */
+  /** One round: everything that steps miss, and what the work beside them misses where something is read at all. */
   async #supply(missing: readonly MissingRanges[]): Promise<void> {
+    const reads = missing.some((signal) => !(signal instanceof MissingResource));
+    await this.#read(reads ? [...missing, ...this.#beside.advance(this.#cache)] : missing);
+  }
+
+  /** Of all sources side by side. */
+  async #read(missing: readonly MissingRanges[]): Promise<void> {
     const wanted = new Map<FetchedBytes, ByteRange[]>();
     const opening: Promise<void>[] = [];
     for (const signal of missing) {
@@ -126,6 +156,7 @@ export class StepRunner {
       if (signal instanceof MissingResource) opening.push(signal.open());
       else wanted.set(owner, [...(wanted.get(owner) ?? []), ...signal.ranges]);
     }
+    if (wanted.size > 0) this.#rounds += 1;
     for (const [owner, ranges] of wanted) opening.push(this.#fetch(owner, coalesceRanges(ranges)));
     await Promise.all(opening);
   }
@@ -142,5 +173,36 @@ export class StepRunner {
     if (signal?.aborted || (deadline !== undefined && performance.now() > deadline)) {
       throw new BudgetError("budget.time", "the time of this analysis is used up");
     }
+  }
+}
+
+/** Tasks that go on side by side. */
+class Crew {
+  #waiting: Task[] = [];
+
+  add(tasks: readonly Task[]): void {
+    this.#waiting.push(...tasks);
+  }
+
+  /** Gives up what is left. */
+  leave(): void {
+    this.#waiting = [];
+  }
+
+  /** Runs each task, and the work that it finds at once, until it is done or misses something: all that is missing. */
+  advance(bytes: FetchedBytes): MissingRanges[] {
+    const ready = this.#waiting.reverse();
+    this.#waiting = [];
+    const missing: MissingRanges[] = [];
+    for (let task = ready.pop(); task; task = ready.pop()) {
+      try {
+        ready.push(...[...task(bytes)].reverse());
+      } catch (signal) {
+        if (!(signal instanceof MissingRanges)) throw signal;
+        missing.push(signal);
+        this.#waiting.push(task);
+      }
+    }
+    return missing;
   }
 }

@@ -242,4 +242,9 @@ export interface Dump {
   /** Texts of Breakpad and Crashpad streams that reports pass on, by report key. */
   readonly extras: Readonly<Record<string, unknown>>;
   readonly memory: Memory;
+  /**
+   * A module with its identity, where that is read on demand: too many modules of a kernel dump lie in pages of their
+   * own. Gives the module back as it is where it was read before or a budget forbids it. May throw MissingRanges.
+   */
+  readonly identify?: (module: DumpModule) => DumpModule;
 }

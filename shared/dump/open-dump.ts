@@ -5,6 +5,7 @@ import type { Dump } from "./dump.ts";
 import { DumpError, type DumpErrorCode } from "./errors.ts";
 import { openKernelDump } from "./kernel-dump/kernel-dump.ts";
 import { openMinidump } from "./minidump/minidump.ts";
+import { type OpenedDump, openedWhole } from "./opened-dump.ts";
 
 /** Bytes that are looked at to tell what a file is; a log may stand before a microdump. */
 const SNIFF_BYTES = 4096;
@@ -63,18 +64,26 @@ const REFUSALS: readonly Refusal[] = [
  * @throws DumpError when it is no dump that we read; the message says what it seems to be
  */
 export async function openDump(runner: StepRunner, notes: Notes): Promise<Dump> {
+  return (await beginDump(runner, notes)).whole();
+}
+
+/**
+ * The same without waiting for what stacks do not need: it comes in the rounds of what is read next.
+ * @throws DumpError as {@link openDump}
+ */
+export async function beginDump(runner: StepRunner, notes: Notes): Promise<OpenedDump> {
   const open = await runner.run(recognise);
   return open(runner, notes);
 }
 
-type Opener = (runner: StepRunner, notes: Notes) => Promise<Dump>;
+type Opener = (runner: StepRunner, notes: Notes) => Promise<OpenedDump>;
 
 function recognise(bytes: FetchedBytes): Opener {
   const { size } = bytes;
   if (size === 0) throw new DumpError("dump.empty", "the file is empty");
   bytes.plan([{ start: 0, end: size <= WHOLE_READ_LIMIT ? size : FIRST_READ_BYTES }]);
   const start = latin1(bytes.upTo(0, SNIFF_BYTES));
-  if (start.startsWith("MDMP")) return openMinidump;
+  if (start.startsWith("MDMP")) return async (own, into) => openedWhole(await openMinidump(own, into));
   if (start.startsWith("PAGEDU64") || start.startsWith("PAGEDUMP")) return openKernelDump;
   const refusal = REFUSALS.find(({ matches }) => matches(start));
   if (refusal) throw new DumpError(refusal.code, `this is ${refusal.says}`, { offset: 0 });

@@ -6,18 +6,21 @@ import { StepRunner } from "../bytes/step-runner.ts";
 import { bareDump } from "../dump/bare-dump.ts";
 import type { Dump } from "../dump/dump.ts";
 import { DumpError } from "../dump/errors.ts";
-import { openDump } from "../dump/open-dump.ts";
-import { attemptStep, Notes } from "../notes.ts";
+import { beginDump } from "../dump/open-dump.ts";
+import { type OpenedDump, openedWhole } from "../dump/opened-dump.ts";
+import { Notes } from "../notes.ts";
 import { buildReport } from "../report/build-report.ts";
 import type { CrashReport } from "../report/crash-report.ts";
 import { crashReason } from "../triage/crash-reason.ts";
 import { CURRENT_GROUPING } from "../triage/grouping-configs.ts";
+import type { LoadDisassembler } from "../triage/instruction/disassembler.ts";
 import { judge } from "../triage/judge.ts";
 import { kernelReason } from "../triage/kernel-reason.ts";
 import { decodeStop } from "../triage/stop-codes/decode-stop.ts";
 import { loadWords, Words, type WordTable } from "../triage/words/words.ts";
+import { analyzeInstruction, listCode } from "./instruction.ts";
 import type { Platform } from "./ports.ts";
-import { analyzeStacks, type SymbolOptions } from "./stacks.ts";
+import { analyzeStacks, type SymbolOptions, withModulesOf } from "./stacks.ts";
 
 /** Limits of one analysis (DESIGN, "Budgets"). Reaching one gives a partial report that says so. */
 export interface AnalysisLimits {
@@ -44,6 +47,8 @@ export interface AnalyzeOptions {
   readonly platform: Platform;
   /** Where symbols and images of modules come from; without them stacks go by what is in the dump. */
   readonly symbols?: SymbolOptions;
+  /** Decodes the failing instruction; loaded only for dumps that have one. */
+  readonly disassembler?: LoadDisassembler;
   /** Reads no more than the headers: what is left after two kills. */
   readonly headerOnly?: boolean;
   readonly signal?: AbortSignal;
@@ -100,10 +105,10 @@ async function analyzeOnce(source: ByteSource, options: AnalyzeOptions): Promise
     deadline: performance.now() + options.limits.milliseconds,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
-  let dump: Dump;
+  let opened: OpenedDump;
   try {
     await runner.prefetch();
-    dump = await openDump(runner, notes);
+    opened = await beginDump(runner, notes);
   } catch (error) {
     if (error instanceof DumpError || error instanceof FormatError) {
       notes.add(error.code, "dump", error.message);
@@ -111,9 +116,9 @@ async function analyzeOnce(source: ByteSource, options: AnalyzeOptions): Promise
     }
     if (!(error instanceof BudgetError)) throw error;
     notes.add(error.code, "dump", error.message);
-    dump = bareDump(source.size);
+    opened = openedWhole(bareDump(source.size));
   }
-  return finish(dump, runner, notes, counting.counts, options);
+  return finish(opened, runner, notes, counting.counts, options);
 }
 
 /** Nothing was read. */
@@ -135,11 +140,12 @@ async function analyzeHeader(
   try {
     const runner = new StepRunner(budgetSource(cut, options.limits));
     await runner.prefetch();
-    const dump = await openDump(runner, notes);
-    return finish({ ...dump, size: source.size, truncated: false }, runner, notes, counting.counts, options);
+    const dump = await (await beginDump(runner, notes)).whole();
+    const whole = openedWhole({ ...dump, size: source.size, truncated: false });
+    return finish(whole, runner, notes, counting.counts, options);
   } catch (error) {
     if (error instanceof SourceError) throw error;
-    return finish(bareDump(source.size), undefined, notes, counting.counts, options);
+    return finish(openedWhole(bareDump(source.size)), undefined, notes, counting.counts, options);
   }
 }
 
@@ -147,31 +153,37 @@ async function analyzeHeader(
 const HEADER_BYTES = 0x2000;
 
 async function finish(
-  dump: Dump,
+  opened: OpenedDump,
   runner: StepRunner | undefined,
   notes: Notes,
   counts: IoCounts,
   options: AnalyzeOptions,
 ): Promise<Analysis> {
-  const words = await loadWords(wordsFor(dump));
+  const begun = opened.dump;
+  const words = await loadWords(wordsFor(begun));
+  const decode = begun.bugcheck ? () => decodeStop({ dump: begun, words, notes }) : undefined;
+  const walked = runner && (await analyzeStacks(begun, runner, notes, options.symbols, decode));
+  const dump = await opened.whole();
+  const stacks = walked && withModulesOf(walked, dump);
+  const stop = stacks?.stop;
   const crash = dump.bugcheck ? kernelReason(dump, words) : crashReason(dump, words);
-  const stop =
-    dump.bugcheck && runner
-      ? await attemptStep(runner, notes, "stop-code", () => decodeStop({ dump, words, notes }))
-      : undefined;
-  const stacks = runner && (await analyzeStacks(dump, runner, notes, options.symbols, stop));
+  const explained = runner && stacks && { dump, runner, notes, stop, words, stacks, load: options.disassembler };
+  const instruction = explained && (await analyzeInstruction(explained));
   const verdict = judge({
     dump,
     crashType: crash?.type,
     ...(stop ? { stop } : {}),
     ...(stacks ? { frames: stacks.verdictFrames } : {}),
   });
+  const followup = explained && verdict.address !== undefined ? await listCode(explained, verdict.address) : undefined;
   const report = buildReport({
     dump,
     words,
     crash,
     verdict,
     stop,
+    instruction,
+    followup,
     stacks: stacks?.threads,
     symbols: stacks?.provider,
     symbolIo: stacks?.symbolIo ?? NO_IO,

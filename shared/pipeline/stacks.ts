@@ -12,6 +12,7 @@ import type { SymbolSupplier } from "../symbols/symbol-supplier.ts";
 import { Symbolizer } from "../symbols/symbolizer.ts";
 import type { VerdictFrame } from "../triage/candidates.ts";
 import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
+import { identifySuspects, suspectsAhead } from "./suspects.ts";
 
 /** Where symbols come from. */
 export interface SymbolOptions {
@@ -28,20 +29,23 @@ export interface Stacks {
   readonly threads: ReadonlyMap<number, readonly NamedFrame[]>;
   /** The crashing thread from the fault on: what a verdict looks at. */
   readonly verdictFrames: readonly VerdictFrame[];
+  /** What the stop code led to; absent for user dumps. */
+  readonly stop: StopFacts | undefined;
   readonly provider: SymbolProvider;
   readonly symbolIo: IoCounts;
 }
 
 /**
- * Walks all threads and names their frames. Budgets and damage cut stacks short and leave a note.
- * @param stop what the stop code led to: the registers of the fault, which are not those of the bug check
+ * Walks all threads and names their frames, and decodes the stop code beside it: neither waits for the other's reads.
+ * Budgets and damage cut stacks short and leave a note.
+ * @param decode what the stop code led to: the registers of the fault, which are not those of the bug check; a step
  */
 export async function analyzeStacks(
   dump: Dump,
   runner: StepRunner,
   notes: Notes,
   symbols: SymbolOptions | undefined,
-  stop: StopFacts | undefined,
+  decode: (() => StopFacts) | undefined,
 ): Promise<Stacks> {
   const symbolIo: IoCounts = { bytes: 0, requests: 0, rounds: 0 };
   const provider = new Symbolizer({
@@ -50,17 +54,52 @@ export async function analyzeStacks(
     notes,
     ...(symbols?.demangle ? { demangle: symbols.demangle } : {}),
   });
-  const walk = walkThreads(dump, provider);
-  await together(runner, notes, "stacks", walk.tasks);
+  const asked = identifying(dump, provider);
+  runner.beside(guarded(notes, "kernel/identities", suspectsAhead(dump)));
+  // Without files to look for, a walk has no use for identities.
+  const walk = walkThreads(dump, symbols ? asked : provider);
+  let stop: StopFacts | undefined;
+  const decoding: Task = () => {
+    stop = decode?.();
+    return [];
+  };
+  await attemptTogether(runner, notes, "stacks", [
+    ...guarded(notes, "stop-code", [decoding]),
+    ...guarded(notes, "stacks", walk.tasks),
+  ]);
+  const all = walk.stacks.flatMap(({ frames }) => frames);
+  await together(runner, notes, "kernel/identities", identifySuspects(dump, all, stop));
   const threads = new Map(walk.stacks.map(({ thread }) => [thread, [] as NamedFrame[]]));
   const naming = walk.stacks.map(({ thread, frames }) =>
-    nameFrames(dump, frames, provider, threads.get(thread) as NamedFrame[], thread === dump.crashingThread),
+    nameFrames(dump, frames, asked, threads.get(thread) as NamedFrame[], thread === dump.crashingThread),
   );
   await together(runner, notes, "symbols", naming);
   const crashing = dump.crashingThread === undefined ? undefined : threads.get(dump.crashingThread);
   const fault = stop?.faultingContext;
-  const verdictFrames = await framesFromFault(dump, runner, notes, provider, crashing ?? [], fault);
-  return { threads, verdictFrames: verdictFrames.map(verdictFrame), provider, symbolIo };
+  const verdictFrames = await framesFromFault(dump, runner, notes, asked, crashing ?? [], fault);
+  return { threads, verdictFrames: verdictFrames.map(verdictFrame), stop, provider, symbolIo };
+}
+
+/** The stacks of a dump whose modules have become known better since: frames name the modules of that dump. */
+export function withModulesOf(stacks: Stacks, dump: Dump): Stacks {
+  const modules = new Map(dump.modules.map((module) => [module.base, module]));
+  const renew = (named: NamedFrame): NamedFrame => {
+    const { frame } = named;
+    const module = frame.module && modules.get(frame.module.base);
+    return module && module !== frame.module ? { ...named, frame: { ...frame, module } } : named;
+  };
+  const threads = new Map([...stacks.threads].map(([thread, frames]) => [thread, frames.map(renew)]));
+  return { ...stacks, threads };
+}
+
+/** Symbols that are asked for by identities which are read when they are needed. */
+function identifying(dump: Dump, provider: SymbolProvider): SymbolProvider {
+  const { identify } = dump;
+  if (!identify) return provider;
+  return {
+    forModule: (module) => provider.forModule(identify(module)),
+    image: (module) => provider.image(identify(module)),
+  };
 }
 
 /** The crashing stack from the fault on: a part of it where the walk came through the fault, else a walk of its own. */
@@ -94,10 +133,14 @@ function verdictFrame({ frame, hit }: NamedFrame): VerdictFrame {
 
 /** Runs tasks side by side; one that fails leaves a note and the others alone. */
 function together(runner: StepRunner, notes: Notes, where: string, tasks: readonly Task[]): Promise<void> {
-  const guarded = tasks.map(
+  return attemptTogether(runner, notes, where, guarded(notes, where, tasks));
+}
+
+/** Tasks, with the work that they find, that leave a note where they fail. */
+function guarded(notes: Notes, where: string, tasks: readonly Task[]): Task[] {
+  return tasks.map(
     (task): Task =>
       (bytes) =>
-        attempt(notes, where, () => task(bytes)) ?? [],
+        guarded(notes, where, attempt(notes, where, () => task(bytes)) ?? []),
   );
-  return attemptTogether(runner, notes, where, guarded);
 }

@@ -139,7 +139,7 @@ async function check(file: string, name: string): Promise<void> {
   const notes = new Notes();
   const started = performance.now();
   await runner.prefetch();
-  const dump = await openKernelDump(runner, notes);
+  const dump = await (await openKernelDump(runner, notes)).whole();
   const millis = performance.now() - started;
   await opened.close();
   const misses = compare(

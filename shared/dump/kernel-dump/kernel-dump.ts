@@ -3,6 +3,7 @@ import { FIRST_READ_BYTES, type StepRunner, WHOLE_READ_LIMIT } from "../../bytes
 import { attempt, Notes } from "../../notes.ts";
 import type { Dump } from "../dump.ts";
 import { NO_MEMORY } from "../memory.ts";
+import { type OpenedDump, openedWhole } from "../opened-dump.ts";
 import {
   headerBugcheck,
   headerContext,
@@ -15,7 +16,7 @@ import {
   TRIAGE_DUMP_TYPE,
 } from "./header.ts";
 import { headerSections } from "./header-sections.ts";
-import { readLiveDump } from "./live/live-dump.ts";
+import { openLiveDump } from "./live/live-dump.ts";
 import { openKernelSpace } from "./memory/kernel-space.ts";
 import { readPagePromise } from "./page-promise.ts";
 import { triageHeaderEnd } from "./triage.ts";
@@ -26,7 +27,7 @@ import { readTriageDump } from "./triage-dump.ts";
  * memory it reads what the kernel knew; of the rest the header, bug check, registers and exception.
  * @throws DumpError when the header is cut, damaged or says that the rest is encrypted; damage behind it becomes notes
  */
-export async function openKernelDump(runner: StepRunner, notes: Notes): Promise<Dump> {
+export async function openKernelDump(runner: StepRunner, notes: Notes): Promise<OpenedDump> {
   const { header, dump, found } = await runner.run((bytes) => {
     const first = bytes.size <= WHOLE_READ_LIMIT ? bytes.size : FIRST_READ_BYTES;
     bytes.plan([{ start: 0, end: first }]);
@@ -36,10 +37,10 @@ export async function openKernelDump(runner: StepRunner, notes: Notes): Promise<
     return { header, dump: readWithoutMemory(bytes, header, found), found };
   });
   notes.addAll(found.list());
-  if (dump) return dump;
+  if (dump) return openedWhole(dump);
   const space = await openKernelSpace(runner, header, notes);
-  if (space) return readLiveDump(space, header, runner, notes);
-  return runner.run((bytes) => readHeaderOnly(bytes, header, notes));
+  if (space) return openLiveDump(space, header, runner, notes);
+  return openedWhole(await runner.run((bytes) => readHeaderOnly(bytes, header, notes)));
 }
 
 /** Dumps without pages of physical memory; undefined for the others. */

@@ -1,4 +1,4 @@
-import type { FetchedBytes } from "../../../shared/bytes/block-cache.ts";
+import { type FetchedBytes, MissingResource } from "../../../shared/bytes/block-cache.ts";
 import { countingSource, memorySource } from "../../../shared/bytes/byte-source.ts";
 import { BudgetError } from "../../../shared/bytes/errors.ts";
 import { FIRST_READ_BYTES, StepRunner, type Task, WHOLE_READ_LIMIT } from "../../../shared/bytes/step-runner.ts";
@@ -98,5 +98,47 @@ describe("StepRunner", () => {
       };
     await expect(new StepRunner(huge()).runTogether([endless(0)], 7)).rejects.toMatchObject({ code: "budget.rounds" });
     expect(found).toHaveLength(7);
+  });
+
+  it("lets work that nobody waits for share the rounds of other work", async () => {
+    const source = huge();
+    const runner = new StepRunner(source);
+    const found: number[] = [];
+    const chain =
+      (start: number, hops: number): Task =>
+      (bytes) => {
+        bytes.bytes(start, 1);
+        found.push(start);
+        return hops > 1 ? [chain(start + 2 ** 30, hops - 1)] : [];
+      };
+    runner.beside([chain(2 ** 41, 9)]);
+    await runner.runTogether([chain(0, 3)]);
+    await runner.run((bytes) => bytes.bytes(2 ** 40, 1));
+    expect(source.counts).toMatchObject({ rounds: 4, requests: 8 });
+    expect(runner.rounds).toBe(4);
+    expect(await runner.settle(7)).toBe(false);
+    expect(source.counts.rounds).toBe(7);
+    // What was given up stays so.
+    expect(await runner.settle(20)).toBe(true);
+    expect(source.counts.rounds).toBe(7);
+    expect(found.filter((at) => at >= 2 ** 41)).toHaveLength(7);
+  });
+
+  it("reads nothing beside a round that only opens files", async () => {
+    const source = huge();
+    const runner = new StepRunner(source);
+    const beside: Task = (bytes) => {
+      bytes.bytes(0, 1);
+      return [];
+    };
+    runner.beside([beside]);
+    const opened: string[] = [];
+    const open = async (): Promise<void> => void opened.push("file");
+    await runner.run(() => {
+      if (opened.length === 0) throw new MissingResource(open);
+    });
+    expect(source.counts.rounds).toBe(0);
+    expect(await runner.settle(1)).toBe(true);
+    expect(source.counts.rounds).toBe(1);
   });
 });

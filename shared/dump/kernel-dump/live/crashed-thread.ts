@@ -44,14 +44,25 @@ export class CrashedThread {
   readonly #records = new Map<VirtualAddress, ThreadRecord>();
   readonly #processes = new Map<VirtualAddress, ThreadRecord>();
   readonly #links = new Map<VirtualAddress, Links>();
+  /** Members that were asked for and are not there yet. */
+  readonly #pending = new Set<VirtualAddress>();
   /** List heads, which lie in processes and are no threads. */
   readonly #heads = new Set<VirtualAddress>();
   readonly #offsets: ListOffsets | undefined;
+  readonly #onProcess: (process: VirtualAddress) => readonly Task[];
 
-  /** @param sp stack pointer of the header's registers */
-  constructor(context: LiveContext, sp: VirtualAddress | undefined) {
+  /**
+   * @param sp stack pointer of the header's registers
+   * @param onProcess work that the crashed process leads to; nobody waits for it
+   */
+  constructor(
+    context: LiveContext,
+    sp: VirtualAddress | undefined,
+    onProcess: (process: VirtualAddress) => readonly Task[] = () => [],
+  ) {
     this.#context = context;
     this.#sp = sp;
+    this.#onProcess = onProcess;
     this.#offsets = listOffsets(context);
   }
 
@@ -119,8 +130,9 @@ export class CrashedThread {
   #around(record: ThreadRecord): Task[] {
     const process = this.#processOf(record);
     const links = this.#offsets && linksAt(record.bytes, this.#offsets.entry, this.#context.pointerSize);
-    const beside = links && this.#offsets ? this.#known(record, links, this.#offsets) : [];
-    return [...(process === undefined ? [] : [this.#readProcess(process)]), ...beside, ...this.#stack(record)];
+    // The other threads are many in some processes, and no stack waits for them.
+    if (links && this.#offsets) this.#context.beside(this.#known(record, links, this.#offsets));
+    return [...(process === undefined ? [] : [this.#readProcess(process)]), ...this.#stack(record)];
   }
 
   /** The used part of the stack: whoever walks it finds it fetched in the same rounds as the lists. */
@@ -144,7 +156,7 @@ export class CrashedThread {
     return this.#bothWays(links, offsets);
   }
 
-  /** The process' other threads in their list's order, with what their records say. */
+  /** The process' other threads in their list's order, with what their records say, as far as they are there. */
   others(index: number | undefined, pid: number | undefined): DumpThread[] {
     const process = this.process(index);
     const offsets = this.#offsets;
@@ -153,7 +165,8 @@ export class CrashedThread {
     if (!headLinks) return [];
     const { order, end } = orderList(addOffset(process.address, offsets.head), headLinks, this.#links, MAX_THREADS);
     const { notes } = this.#context;
-    if (end === "limit") notes.add("limit.threads", WHERE, `the first ${order.length} threads are listed`);
+    const isCut = end === "broken" && this.#pending.size > 0;
+    if (end === "limit" || isCut) notes.add("limit.threads", WHERE, `the first ${order.length} threads are listed`);
     else if (end !== "closed") notes.add(`kernel.list-${end}`, WHERE, `${order.length} threads were found`);
     const own = this.thread(index)?.address;
     return order.flatMap((at) => {
@@ -175,10 +188,12 @@ export class CrashedThread {
     return optional(this.#context, WHERE, () => {
       const { bytes } = memory.read(address, size);
       this.#processes.set(address, { address, bytes });
+      this.#context.beside(this.#onProcess(address));
       const links = offsets && linksAt(bytes, offsets.head, pointerSize);
       if (!offsets || !links) return [];
       this.#heads.add(addOffset(address, offsets.head));
-      return this.#bothWays(links, offsets);
+      this.#context.beside(this.#bothWays(links, offsets));
+      return [];
     });
   }
 
@@ -192,7 +207,9 @@ export class CrashedThread {
     return [
       optional(this.#context, WHERE, () => {
         if (this.#records.has(address) || this.#heads.has(at)) return [];
+        this.#pending.add(at);
         const { bytes } = this.#context.memory.read(address, this.#threadBytes());
+        this.#pending.delete(at);
         const links = linksAt(bytes, offsets.entry, this.#context.pointerSize);
         if (!links) return [];
         return this.#known({ address, bytes }, links, offsets);

@@ -3,9 +3,11 @@ import { peCodeId } from "../../../image/codeview.ts";
 import type { ImageBytes } from "../../../image/image-bytes.ts";
 import { type PeHeaders, readPeHeaders } from "../../../image/pe.ts";
 import { identityRanges, readDebugDirectory, readFileVersion } from "../../../image/pe-identity.ts";
+import { attempt, type Notes } from "../../../notes.ts";
 import { addOffset, type VirtualAddress } from "../../address.ts";
 import type { DumpModule } from "../../dump.ts";
 import type { Memory } from "../../memory.ts";
+import type { KernelSpace } from "../memory/kernel-space.ts";
 
 /** Most modules whose identity is read (DESIGN, budgets). */
 export const MAX_IDENTITIES = 24;
@@ -54,36 +56,73 @@ export function readIdentity(image: ImageBytes, created: number | undefined): Mo
   };
 }
 
-/** The work that reads identities of modules side by side; `found` gets them by the module's base. */
-export function identityTasks(
-  memory: Memory,
-  modules: readonly DumpModule[],
-  created: number | undefined,
-  found: Map<VirtualAddress, ModuleIdentity>,
-): Task[] {
-  return modules.slice(0, MAX_IDENTITIES).map(({ base, size }) => () => {
-    found.set(base, readIdentity(memoryImage(memory, base, size), created));
-    return [];
-  });
+/** Identities of the crashed kernel's images, read on demand and at most {@link MAX_IDENTITIES} of them. */
+export class Identities {
+  readonly #space: Pick<KernelSpace, "memory" | "kernelBase">;
+  readonly #created: number | undefined;
+  readonly #notes: Notes;
+  readonly #asked = new Set<VirtualAddress>();
+  readonly #found = new Map<VirtualAddress, ModuleIdentity>();
+  /** Modules with their identities: the same object for each, however often it is asked for. */
+  readonly #merged = new Map<VirtualAddress, DumpModule>();
+
+  /** @param created the dump's own clock, milliseconds since 1970 */
+  constructor(space: Pick<KernelSpace, "memory" | "kernelBase">, created: number | undefined, notes: Notes) {
+    this.#space = space;
+    this.#created = created;
+    this.#notes = notes;
+  }
+
+  /** nt's own identity, which every symbol of the kernel needs. */
+  start(): Task[] {
+    const { kernelBase } = this.#space;
+    if (kernelBase === undefined) return [];
+    // Its size stands in the headers that are read here.
+    const kernel: DumpModule = { base: kernelBase, size: 0x4000_0000, path: "", identity: "not-read" };
+    return [
+      () => {
+        this.#ensure(kernel);
+        return [];
+      },
+    ];
+  }
+
+  /**
+   * A module with its identity, or as it is where as many as may be were read.
+   * @throws MissingRanges
+   */
+  read(module: DumpModule): DumpModule {
+    if (module.identity === "not-read") this.#ensure(module);
+    return this.known(module);
+  }
+
+  #ensure({ base, size }: DumpModule): void {
+    if (this.#found.has(base) || (!this.#asked.has(base) && this.#asked.size >= MAX_IDENTITIES)) return;
+    this.#asked.add(base);
+    const image = memoryImage(this.#space.memory, base, size);
+    const read = attempt(this.#notes, "kernel/identities", () => readIdentity(image, this.#created));
+    this.#found.set(base, read ?? { identity: "absent" });
+  }
+
+  /** A module with what was read of it; what the loader wrote down wins over what the image says. */
+  known(module: DumpModule): DumpModule {
+    const identity = module.identity === "not-read" ? this.#found.get(module.base) : undefined;
+    if (!identity) return module;
+    const merged = this.#merged.get(module.base) ?? merge(module, identity);
+    this.#merged.set(module.base, merged);
+    return merged;
+  }
 }
 
-/** The modules with what was found of them; what the loader wrote down wins over what the image says. */
-export function withIdentities(
-  modules: readonly DumpModule[],
-  found: ReadonlyMap<VirtualAddress, ModuleIdentity>,
-): DumpModule[] {
-  return modules.map((module) => {
-    const identity = found.get(module.base);
-    if (!identity) return module;
-    const { timestamp, checksum, codeId } = module;
-    return {
-      ...module,
-      ...identity,
-      ...(checksum ? { checksum } : {}),
-      ...(timestamp === undefined ? {} : { timestamp }),
-      ...(codeId === undefined ? {} : { codeId }),
-    };
-  });
+function merge(module: DumpModule, identity: ModuleIdentity): DumpModule {
+  const { timestamp, checksum, codeId } = module;
+  return {
+    ...module,
+    ...identity,
+    ...(checksum ? { checksum } : {}),
+    ...(timestamp === undefined ? {} : { timestamp }),
+    ...(codeId === undefined ? {} : { codeId }),
+  };
 }
 
 function stamp(headers: PeHeaders): Partial<ModuleIdentity> {

@@ -6,12 +6,14 @@ export interface Links {
   readonly blink: VirtualAddress;
 }
 
+/** How a way along a list ended: back at its head, in a circle that leaves it out, at a member that cannot be read, or by our limit. */
+export type ListEnd = "closed" | "looped" | "broken" | "limit";
+
 /** A list in its order. */
 export interface OrderedList {
   /** Addresses of the members' links, each once, the head left out. */
   readonly order: readonly VirtualAddress[];
-  /** How it ended: back at its head, in a circle that leaves it out, at a member that cannot be read, or by our limit. */
-  readonly end: "closed" | "looped" | "broken" | "limit";
+  readonly end: ListEnd;
   /** Members that only the way back from the tail reached. */
   readonly fromTail: number;
 }
@@ -40,14 +42,18 @@ export function orderList(
   };
 }
 
-function follow(
+/**
+ * Goes one way along a list.
+ * @param known members that another way found: meeting one ends this one
+ */
+export function follow(
   head: VirtualAddress,
   first: VirtualAddress,
   link: keyof Links,
   entries: ReadonlyMap<VirtualAddress, Links>,
   known: ReadonlySet<VirtualAddress>,
   limit: number,
-): { members: Set<VirtualAddress>; end: OrderedList["end"] } {
+): { members: Set<VirtualAddress>; end: ListEnd } {
   const members = new Set<VirtualAddress>();
   for (let at = first; at !== head; ) {
     if (members.has(at) || known.has(at)) return { members, end: "looped" };

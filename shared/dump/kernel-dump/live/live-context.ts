@@ -17,6 +17,8 @@ export interface LiveContext {
   /** Symbols of the kernel, where they are to be had. */
   readonly types: TypeLayout | undefined;
   readonly notes: Notes;
+  /** Takes on work that nobody waits for: it goes on in the rounds of whatever else is read. */
+  readonly beside: (tasks: readonly Task[]) => void;
 }
 
 /** A task that may fail: then there is a note, and what it would have found is missing. */

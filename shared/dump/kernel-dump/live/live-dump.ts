@@ -1,9 +1,9 @@
-import type { StepRunner } from "../../../bytes/step-runner.ts";
-import { attemptStep, attemptTogether, type Notes } from "../../../notes.ts";
+import type { StepRunner, Task } from "../../../bytes/step-runner.ts";
+import { attemptTogether, type Notes } from "../../../notes.ts";
 import type { VirtualAddress } from "../../address.ts";
-import type { Dump, DumpListedProcess, DumpModule, DumpProcess, DumpProcessor } from "../../dump.ts";
+import type { Dump, DumpKernel, DumpListedProcess, DumpProcess, DumpProcessor } from "../../dump.ts";
+import type { OpenedDump } from "../../opened-dump.ts";
 import type { TypeLayout } from "../../type-layout.ts";
-import { readBlobChain } from "../blobs.ts";
 import { unlessFill, unlessFillWide } from "../fill.ts";
 import {
   headerBugcheck,
@@ -16,10 +16,10 @@ import {
 } from "../header.ts";
 import { headerSections } from "../header-sections.ts";
 import type { KernelSpace } from "../memory/kernel-space.ts";
-import { readPagePromise } from "../page-promise.ts";
 import { offsetSources } from "../process-thread.ts";
 import { CrashedThread } from "./crashed-thread.ts";
-import { identityTasks, type ModuleIdentity, withIdentities } from "./identities.ts";
+import { FileFacts } from "./file-facts.ts";
+import { Identities } from "./identities.ts";
 import { KernelTexts } from "./kernel-texts.ts";
 import type { LiveContext } from "./live-context.ts";
 import { ModuleList } from "./module-list.ts";
@@ -29,26 +29,30 @@ import { ProcessorList, type ProcessorRecord } from "./processor-list.ts";
 import { allThreads, recordFacts } from "./record-facts.ts";
 import { UnloadedList } from "./unloaded-list.ts";
 
-/** Rounds that the lists may take: whole ones take about twenty, a hostile chain would go on for thousands. */
-const MAX_ROUNDS = 256;
+/** Rounds that the lists which stacks wait for may take: whole ones take about ten, a hostile chain would go on for thousands. */
+const MAX_ROUNDS = 48;
+/** Round, counted from the first, after which nobody waits for further processes and threads: DESIGN allows 25. */
+const LAST_ROUND = 24;
 
-type Runner = Pick<StepRunner, "run" | "runTogether">;
+type Runner = Pick<StepRunner, "run" | "runTogether" | "beside" | "settle">;
 
 /**
  * Reads what the kernel knew from a dump with page tables: all lists and records side by side, so that they
  * share their rounds. Whatever is damaged becomes a note, and the rest is still there.
  * @param types symbols of the kernel, where they are to be had
  */
-export async function readLiveDump(
+export async function openLiveDump(
   space: KernelSpace,
   header: KernelHeader,
   runner: Runner,
   notes: Notes,
   types?: TypeLayout,
-): Promise<Dump> {
+): Promise<OpenedDump> {
   const { cpu, pointerSize } = header;
   const build = unlessFill(header.record.MinorVersion) ?? 0;
-  const context: LiveContext = { memory: space.memory, cpu, pointerSize, build, kdbg: space.kdbg, types, notes };
+  const { memory, kdbg } = space;
+  const beside = (tasks: readonly Task[]): void => runner.beside(tasks);
+  const context: LiveContext = { memory, cpu, pointerSize, build, kdbg, types, notes, beside };
   const registers = headerContext(header);
   const times = headerTimes(header);
 
@@ -56,52 +60,62 @@ export async function readLiveDump(
   const modules = new ModuleList(context, listHead(space, header, "PsLoadedModuleList"), scan);
   const processes = new ProcessList(context, listHead(space, header, "PsActiveProcessHead"), scan);
   const unloaded = new UnloadedList(context);
-  const crashed = new CrashedThread(context, registers?.sp);
+  const crashed = new CrashedThread(context, registers?.sp, (process) => processes.around(process));
   const texts = new KernelTexts(context);
   const count = unlessFill(header.record.NumberProcessors) ?? 0;
   const processors = new ProcessorList(context, count, (processor) => crashed.running(processor));
-  const identities = new Map<VirtualAddress, ModuleIdentity>();
+  const identities = new Identities(space, times.created, notes);
+  const file = new FileFacts(context, header, space.physical.end);
+  runner.beside(processes.start());
   const work = [
     ...modules.start(),
-    ...processes.start(),
     ...processors.start(),
     ...unloaded.start(),
     ...texts.start(times.created === undefined || times.uptimeSeconds === undefined),
-    ...kernelIdentity(space, times.created, identities),
+    ...identities.start(),
+    ...file.start(),
   ];
   await attemptTogether(runner, notes, "kernel", work, MAX_ROUNDS);
 
   const all = processors.processors();
   const index = crashed.crashedIndex(all);
   const stopped = all.find((one) => one.index === index);
-  await attemptTogether(runner, notes, "kernel/threads", [
-    ...crashed.rest(index),
-    ...(index === undefined ? processes.findOwner(header.record.DirectoryTableBase) : []),
-  ]);
+  if (index === undefined) await attemptSettle(runner, notes);
+  await attemptTogether(
+    runner,
+    notes,
+    "kernel/threads",
+    [...crashed.rest(index), ...(index === undefined ? processes.findOwner(header.record.DirectoryTableBase) : [])],
+    MAX_ROUNDS,
+  );
 
   const facts = recordFacts(context, crashed.process(index), crashed.thread(index));
-  const blobs = await attemptStep(runner, notes, "secondary-data", (bytes) =>
-    readBlobChain(bytes, space.physical.end, notes),
-  );
-  const promise = await attemptStep(runner, notes, "pages", (bytes) => ({
-    ...readPagePromise(bytes, header),
-    size: bytes.size,
-  }));
   const cpuInfo = stopped?.cpuInfo;
   const bugcheck = headerBugcheck(header);
   const exception = headerException(header);
-  const threads = allThreads(facts, registers, crashed.others(index, facts.process.pid), all, index);
+  const threads = allThreads(facts, registers, [], all, index);
   const threadId = threads[0]?.id;
   const kernelBase = space.kernelBase;
-  return {
+  const kernel = (): DumpKernel => ({
+    ...headerKernel(header),
+    ...(kernelBase === undefined ? {} : { base: kernelBase }),
+    ...(space.kdbgAddress === undefined ? {} : { debuggerDataBlock: space.kdbgAddress }),
+    ...offsetSources({
+      process: facts.processFrom ?? processes.shape?.from,
+      thread: facts.threadFrom,
+      processor: stopped && processors.from,
+      tableBuild: facts.tableBuild,
+    }),
+  });
+  const dump: Dump = {
     format: header.format,
     kind: header.kind,
     dumpType: header.record.DumpType,
-    size: promise?.size ?? 0,
+    size: file.size,
     ...sharedTimes(texts),
     ...times,
-    truncated: blobs?.truncated === true || (promise?.end !== undefined && promise.size < promise.end),
-    sections: [...headerSections(header), ...(promise?.sections ?? []), ...(blobs?.sections ?? [])],
+    truncated: file.truncated,
+    sections: [...headerSections(header), ...file.sections],
     cpu,
     pointerSize,
     system: {
@@ -111,46 +125,35 @@ export async function readLiveDump(
       ...(texts.buildLab === undefined ? {} : { buildLab: texts.buildLab }),
     },
     process: processes.owner ? ownerFacts(processes.owner) : facts.process,
-    modules: withIdentities(modules.modules(), identities),
+    modules: modules.modules().map((module) => identities.known(module)),
     unloadedModules: unloaded.unloaded(),
     threads,
     crashingThread: 0,
     ...(exception ? { exception: threadId ? { ...exception, threadId } : exception } : {}),
     ...(bugcheck ? { bugcheck } : {}),
-    kernel: {
-      ...headerKernel(header),
-      ...(kernelBase === undefined ? {} : { base: kernelBase }),
-      ...(space.kdbgAddress === undefined ? {} : { debuggerDataBlock: space.kdbgAddress }),
-      ...offsetSources({
-        process: facts.processFrom ?? processes.shape?.from,
-        thread: facts.threadFrom,
-        processor: stopped && processors.from,
-        tableBuild: facts.tableBuild,
-      }),
-    },
+    kernel: kernel(),
     ...(stopped ? { processor: publicProcessor(stopped) } : {}),
     processors: all.map(publicProcessor),
-    processes: processes.processes(),
     extras: {},
-    memory: space.memory,
+    memory,
+    identify: (module) => identities.read(module),
   };
+  const whole = async (): Promise<Dump> => {
+    await attemptSettle(runner, notes);
+    return {
+      ...dump,
+      modules: dump.modules.map((module) => identities.known(module)),
+      threads: allThreads(facts, registers, crashed.others(index, facts.process.pid), all, index),
+      kernel: kernel(),
+      processes: processes.processes(),
+    };
+  };
+  return { dump, whole };
 }
 
-/**
- * Reads identity and version of these modules, at most 24, and gives all modules back in their order.
- * @param modules the ones under suspicion first
- */
-export async function readIdentities(
-  runner: Runner,
-  space: KernelSpace,
-  modules: readonly DumpModule[],
-  created: number | undefined,
-  notes: Notes,
-): Promise<DumpModule[]> {
-  const found = new Map<VirtualAddress, ModuleIdentity>();
-  const asked = modules.filter(({ identity }) => identity === "not-read");
-  await attemptTogether(runner, notes, "kernel/identities", identityTasks(space.memory, asked, created, found));
-  return withIdentities(modules, found);
+/** Waits for the lists that nobody waited for; budgets end that with a note. */
+async function attemptSettle(runner: Runner, notes: Notes): Promise<void> {
+  await attemptTogether({ runTogether: async () => void (await runner.settle(LAST_ROUND)) }, notes, "kernel/lists", []);
 }
 
 /** The list's head as the debugger data has it, else the header's. */
@@ -160,18 +163,6 @@ function listHead(
   which: "PsLoadedModuleList" | "PsActiveProcessHead",
 ): VirtualAddress {
   return unlessFillWide(header.record[which]) || (space.kdbg?.address(which) ?? header.record[which]);
-}
-
-/** nt's own identity, which every symbol of the kernel needs. */
-function kernelIdentity(
-  { memory, kernelBase }: KernelSpace,
-  created: number | undefined,
-  found: Map<VirtualAddress, ModuleIdentity>,
-): ReturnType<typeof identityTasks> {
-  if (kernelBase === undefined) return [];
-  // Its size stands in the headers that are read here.
-  const kernel: DumpModule = { base: kernelBase, size: 0x4000_0000, path: "", identity: "not-read" };
-  return identityTasks(memory, [kernel], created, found);
 }
 
 /** The crashed process where only the list tells of it. */

@@ -5,25 +5,26 @@ import type { DumpListedProcess } from "../../dump.ts";
 import { readExact, readPointer } from "../../memory.ts";
 import { filetimeToMillis } from "../fill.ts";
 import { clientIdAt, imageNameAt } from "../record-fields.ts";
-import { type Links, orderList } from "./linked-list.ts";
+import type { Links } from "./linked-list.ts";
 import { type LiveContext, linksAt, optional } from "./live-context.ts";
 import type { PageScan } from "./page-scan.ts";
+import { type ListParts, orderParts } from "./process-order.ts";
 import { type ProcessShape, processShape } from "./process-shape.ts";
 
 /** Most processes that are listed (DESIGN, budgets). */
 export const MAX_LISTED_PROCESSES = 64;
 /**
- * Rounds that each way may wait for. Processes mostly lie a page each, so a walk waits once for each of them;
- * 64 would cost more rounds than all else together.
+ * Processes that are asked for at most. They mostly lie a page each, which is a request each, and all requests
+ * of a dump may be no more than 1.3 times the pages that it cannot do without.
  */
-const WALK_ROUNDS = 10;
-/** Pages before and behind a process that are taken along where they are mapped: processes cluster. */
-const NEIGHBOURS = 3;
+const MAX_ASKED = 44;
+/** Pages that are taken along ahead of a walk that goes from page to page; a jump leaves them alone. */
+const AHEAD_PAGES = 8;
+/** A step this long or shorter goes from page to page. */
+const NEAR_BYTES = 0x4000;
 /** Most pages in all that are taken along. */
-const MAX_NEIGHBOURS = 32;
-const PAGE_BYTES = 4096;
-/** Pages whose addresses agree from this bit on share a page table on x64 and ARM64: neighbours behind it would cost a walk. */
-const TABLE_BITS = 21n;
+const MAX_AHEAD = 32;
+const PAGE_BYTES = 0x1000;
 const WHERE = "kernel/processes";
 
 interface ProcessEntry extends Links {
@@ -31,21 +32,26 @@ interface ProcessEntry extends Links {
 }
 
 /**
- * The first processes of PsActiveProcessHead, and its last ones where the list is longer than its rounds allow.
- * Pages that other lists brought are searched for processes, so that the walk finds members without asking.
+ * Processes of PsActiveProcessHead. Each one leads only to its neighbours, so it is walked from both ends and from the
+ * crashed process both ways; pages that other lists brought are searched for processes, so that the walk
+ * finds members without asking. What is left between these parts when rounds and requests are used up is not read.
  */
 export class ProcessList {
   readonly #context: LiveContext;
   readonly #head: VirtualAddress;
   readonly #entries = new Map<VirtualAddress, ProcessEntry>();
   readonly #pages = new Map<VirtualAddress, Uint8Array>();
+  /** Links that were walked over, by the direction. */
+  readonly #walked = { flink: new Set<VirtualAddress>(), blink: new Set<VirtualAddress>() };
+  readonly #asked = new Set<VirtualAddress>();
+  /** Pages that were taken along. */
+  readonly #ahead = new Set<VirtualAddress>();
+  readonly #unreadable = new Set<VirtualAddress>();
   #headLinks: Links | undefined;
   #shape: ProcessShape | undefined;
-  readonly #around = new Set<VirtualAddress>();
+  /** EPROCESS of the crashed process. */
+  #crashed: VirtualAddress | undefined;
   #owner: DumpListedProcess | undefined;
-  #neighbours = 0;
-  /** Whether a way ended by our limits and not by the list. */
-  #cut = false;
 
   constructor(context: LiveContext, head: VirtualAddress, scan: PageScan) {
     this.#context = context;
@@ -76,6 +82,17 @@ export class ProcessList {
     ];
   }
 
+  /**
+   * Says which process crashed: it is listed in any case, with those around it.
+   * @param process EPROCESS
+   * @returns the work that walks from there
+   */
+  around(process: VirtualAddress): Task[] {
+    if (this.#crashed !== undefined) return [];
+    this.#crashed = process;
+    return this.#shape ? this.#fromCrashed(this.#shape) : [];
+  }
+
   /** The processes in the list's order, with a note where it is not whole. */
   processes(): DumpListedProcess[] {
     const { notes } = this.#context;
@@ -83,14 +100,39 @@ export class ProcessList {
       notes.add("kernel.list-unreadable", WHERE, "the head of the list is not in the dump");
       return [];
     }
-    const { order, end, fromTail } = orderList(this.#head, this.#headLinks, this.#entries, MAX_LISTED_PROCESSES);
-    if (end === "limit" || (end === "broken" && this.#cut)) {
-      const text = `the first ${order.length - fromTail} and the last ${fromTail} processes are listed`;
-      notes.add("limit.processes", WHERE, text);
+    const { first, around, last, end, isCut, length } = this.#parts(this.#headLinks);
+    const listed = [...first, ...around, ...last];
+    if (length !== undefined && length > listed.length) {
+      notes.add("limit.processes", WHERE, `${listed.length} of ${length} processes are listed`);
+    } else if (end !== "closed" && (isCut || this.#stopped(first))) {
+      const middle = around.length > 0 ? `, ${around.length} around the crashed one` : "";
+      const parts = `the first ${first.length}${middle} and the last ${last.length} processes`;
+      notes.add("limit.processes", WHERE, `${parts} are listed, how many lie between them is not known`);
     } else if (end !== "closed") {
-      notes.add(`kernel.list-${end}`, WHERE, `${order.length} processes were found, ${fromTail} of them from the tail`);
+      notes.add(
+        `kernel.list-${end}`,
+        WHERE,
+        `${listed.length} processes were found, ${last.length} of them from the tail`,
+      );
     }
-    return order.map((at) => (this.#entries.get(at) as ProcessEntry).process);
+    return this.#members(listed);
+  }
+
+  #members(places: readonly VirtualAddress[]): DumpListedProcess[] {
+    return places.flatMap((at) => this.#entries.get(at)?.process ?? []);
+  }
+
+  #parts(headLinks: Links): ListParts {
+    const centre =
+      this.#crashed === undefined || !this.#shape ? undefined : addOffset(this.#crashed, this.#shape.links);
+    return orderParts(this.#head, headLinks, this.#entries, centre, MAX_LISTED_PROCESSES);
+  }
+
+  /** Whether the way from the head stopped before a process that could have been read. */
+  #stopped(first: readonly VirtualAddress[]): boolean {
+    const at = first.at(-1);
+    const next = at === undefined ? this.#headLinks?.flink : this.#entries.get(at)?.flink;
+    return this.#shape !== undefined && next !== undefined && !this.#entries.has(next) && !this.#unreadable.has(next);
   }
 
   /**
@@ -104,7 +146,8 @@ export class ProcessList {
     if (!shape) return [];
     // Flag bits stand below: 32-byte alignment on x86 PAE, pages elsewhere.
     const low = pointerSize === 8 ? 12n : 5n;
-    const listed = this.processes();
+    const parts = this.#headLinks && this.#parts(this.#headLinks);
+    const listed = parts ? this.#members([...parts.first, ...parts.last]) : [];
     return [
       optional(this.#context, WHERE, () => {
         const places = listed.map(({ address }) => addOffset(address, shape.directoryTable));
@@ -133,58 +176,63 @@ export class ProcessList {
     }
     for (const [address, page] of this.#pages) this.#recognise(page, address, this.#shape);
     this.#pages.clear();
-    return [this.#follow(links.flink, "flink"), this.#follow(links.blink, "blink")];
+    return [this.#follow(links.flink, "flink"), this.#follow(links.blink, "blink"), ...this.#fromCrashed(this.#shape)];
   }
 
-  /** Goes along the list until its end, a member that cannot be read, or as many as are listed. */
+  #fromCrashed({ links }: ProcessShape): Task[] {
+    if (this.#crashed === undefined) return [];
+    const at = addOffset(this.#crashed, links);
+    return [this.#follow(at, "flink"), this.#follow(at, "blink")];
+  }
+
+  /** Goes along the list until its end, a member that cannot be read or that was passed, or as many as are asked for. */
   #follow(first: VirtualAddress, link: keyof Links): Task {
-    const passed = new Set<VirtualAddress>();
+    const walked = this.#walked[link];
     let at = first;
-    let waited = -1;
+    let before = first;
     return optional(this.#context, WHERE, () => {
-      // It is run again for each round that it waited for.
-      waited += 1;
-      while (at !== this.#head && !passed.has(at)) {
+      while (at !== this.#head && !walked.has(at) && walked.size < MAX_LISTED_PROCESSES) {
         const known = this.#entries.get(at);
-        if (passed.size >= MAX_LISTED_PROCESSES || (!known && waited >= WALK_ROUNDS)) {
-          this.#cut = true;
+        if (!known && !this.#asked.has(at) && this.#asked.size >= MAX_ASKED) return [];
+        const entry = known ?? this.#read(at, before);
+        if (!entry) {
+          this.#unreadable.add(at);
           return [];
         }
-        const entry = known ?? this.#read(at);
-        if (!entry) return [];
         this.#entries.set(at, entry);
-        passed.add(at);
+        walked.add(at);
+        before = at;
         at = entry[link];
       }
       return [];
     });
   }
 
-  #read(at: VirtualAddress): ProcessEntry | undefined {
+  /** @param before the member that led here */
+  #read(at: VirtualAddress, before: VirtualAddress): ProcessEntry | undefined {
     const shape = this.#shape as ProcessShape;
     const { pointerSize, memory } = this.#context;
     const { low, high } = extent(shape, pointerSize);
     const start = addOffset(at, low - shape.links);
-    this.#takeAlong(start, high - low);
+    this.#asked.add(at);
+    this.#takeAlong(start, high - low, Number(at - before));
     const { bytes } = memory.read(start, high - low);
     return parseProcess(bytes, low, addOffset(at, -shape.links), shape, pointerSize);
   }
 
-  /** Asks for the record with the pages around it, and shows them all to the search. */
-  #takeAlong(start: VirtualAddress, length: number): void {
-    const page = (start & ~0xfffn) as VirtualAddress;
-    if (this.#around.has(page) || this.#neighbours >= MAX_NEIGHBOURS) return;
+  /** Processes that were made together lie in neighbouring pages: a walk that finds them so takes the next ones along. */
+  #takeAlong(start: VirtualAddress, length: number, step: number): void {
+    if (step === 0 || Math.abs(step) > NEAR_BYTES) return;
     const { memory } = this.#context;
-    const pages = Array.from({ length: 2 * NEIGHBOURS + 1 }, (_, index) =>
-      addOffset(page, (index - NEIGHBOURS) * PAGE_BYTES),
-    ).filter((address) => address >> TABLE_BITS === page >> TABLE_BITS);
+    const page = (start & ~0xfffn) as VirtualAddress;
+    const pages = Array.from({ length: AHEAD_PAGES }, (_, index) =>
+      addOffset(page, Math.sign(step) * index * PAGE_BYTES),
+    ).filter((address) => this.#ahead.has(address) || this.#ahead.size < MAX_AHEAD);
+    for (const address of pages) this.#ahead.add(address);
     memory.plan([{ address: start, length }, ...pages.map((address) => ({ address, length: PAGE_BYTES }))]);
-    this.#around.add(page);
     for (const address of pages) {
       const { bytes, hole } = memory.read(address, PAGE_BYTES);
-      if (hole) continue;
-      if (address !== page) this.#neighbours += 1;
-      this.#recognise(bytes, address, this.#shape as ProcessShape);
+      if (!hole) this.#recognise(bytes, address, this.#shape as ProcessShape);
     }
   }
 

@@ -45,7 +45,7 @@ export function recordFacts(
 }
 
 /**
- * The crashed thread first, then its process' other threads, then what the other processors ran.
+ * The crashed thread first, then what the other processors ran, then its process' other threads.
  * @param registers of the header: what the crashed thread's processor had when the dump was written
  * @param index place of the processor that stopped the system
  */
@@ -73,5 +73,5 @@ export function allThreads(
   });
   const shown = new Set(running.map(({ address }) => address));
   const waiting = others.filter(({ address }) => !shown.has(address));
-  return [{ ...facts.thread, ...(own ? { context: own } : {}) }, ...waiting, ...running];
+  return [{ ...facts.thread, ...(own ? { context: own } : {}) }, ...running, ...waiting];
 }

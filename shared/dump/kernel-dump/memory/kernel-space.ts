@@ -1,16 +1,19 @@
 import type { FetchedBytes } from "../../../bytes/block-cache.ts";
-import type { StepRunner } from "../../../bytes/step-runner.ts";
+import type { StepRunner, Task } from "../../../bytes/step-runner.ts";
 import { attemptStep, Notes } from "../../../notes.ts";
 import type { VirtualAddress } from "../../address.ts";
+import type { DumpKind } from "../../dump.ts";
 import { type Memory, readPointer } from "../../memory.ts";
 import { type DebuggerData, readDebuggerData } from "../debugger-data.ts";
 import { unlessFillWide } from "../fill.ts";
-import type { KernelHeader } from "../header.ts";
+import { headerContext, type KernelHeader } from "../header.ts";
+import { isKernelPointer } from "../record-fields.ts";
 import { debuggerDataAt, type FoundDebuggerData, findDebuggerData } from "./find-debugger-data.ts";
 import { firstModule, type ImageSpan, imageBelow } from "./kernel-image.ts";
 import { PageReader } from "./page-reader.ts";
 import { type PagingMode, pageTables } from "./page-tables.ts";
 import { type PhysicalMemory, readPhysicalMemory } from "./physical-memory.ts";
+import { tablesAhead } from "./tables-ahead.ts";
 import { pagedMemory } from "./virtual-memory.ts";
 
 /** The crashed machine's memory as the kernel saw it, with what was needed to get there. */
@@ -50,6 +53,15 @@ interface Kernel {
 const MAX_SPACES = 4096;
 /** Bytes of the debugger data block that are planned with the first list entry. */
 const KDBG_BYTES = 0x400;
+/** Bytes above the stack pointer that are planned with it: kernel stacks have 0x6000, and a page behind them is not mapped. */
+const STACK_BYTES = 0x6000;
+/** Kinds of dumps that hold memory of processes. */
+const HAS_USER_MEMORY: ReadonlySet<DumpKind> = new Set([
+  "kernel-full",
+  "kernel-bitmap-full",
+  "kernel-and-user",
+  "kernel-complete",
+]);
 
 /**
  * Reads the page map, chooses the form of the page tables, and finds the kernel and its debugger data.
@@ -71,7 +83,14 @@ export async function openKernelSpace(
     notes.add("kernel.unknown-machine", "pages", "the page tables of this machine are not read");
     return undefined;
   }
+  const [likeliest] = modes;
+  if (likeliest) {
+    runner.beside(
+      tablesAhead(map.reader, likeliest, header.record.DirectoryTableBase, HAS_USER_MEMORY.has(header.kind)),
+    );
+  }
   const candidates = modes.map((paging) => spacesOf(map.reader, paging, header));
+  runner.beside(candidates.slice(0, 1).map(({ memory }) => stackAhead(memory, header)));
   const chosen = await stepWithNotes(runner, notes, "page-tables", (_, found) =>
     chooseSpaces(candidates, header, found),
   );
@@ -86,6 +105,17 @@ export async function openKernelSpace(
       ? { kdbg: found.kdbg, kdbgAddress: found.address, kdbgSource: found.source, kdbgBytes: found.bytes }
       : {}),
     ...(base === undefined ? {} : { kernelBase: base }),
+  };
+}
+
+/** Work that fetches the crashed thread's stack, which waits for nothing but page tables. */
+function stackAhead(memory: Memory, header: KernelHeader): Task {
+  const sp = headerContext(header)?.sp;
+  return () => {
+    if (sp !== undefined && isKernelPointer(sp, header.pointerSize)) {
+      memory.plan([{ address: sp, length: STACK_BYTES }]);
+    }
+    return [];
   };
 }
 

@@ -118,6 +118,17 @@ export function pageTables(
   }
 }
 
+/** The page of the table that a valid entry of an upper table leads to; undefined for large pages and all others. */
+export function tableBelow(low: number, high: number, mode: PagingMode): number | undefined {
+  const leads = mode === "arm64" ? (low & ARM_TABLE) !== 0 : (low & LARGE) === 0;
+  return (low & VALID) !== 0 && leads ? pageNumber(low, high, mode) : undefined;
+}
+
+/** The page number in an entry of eight bytes. */
+function pageNumber(low: number, high: number, mode: PagingMode): number {
+  return (high & (mode === "arm64" ? 0xffff : 0xf_ffff)) * 2 ** 20 + (low >>> 12);
+}
+
 /** Tables with entries of eight bytes: x64 of four and five levels, x86 with PAE, ARM64 with pages of 4 KiB. */
 class WideTables implements PageTables {
   readonly #reader: PageReader;
@@ -197,7 +208,7 @@ class WideTables implements PageTables {
   }
 
   #pageNumber(low: number, high: number): number {
-    return (high & (this.#mode === "arm64" ? 0xffff : 0xf_ffff)) * 2 ** 20 + (low >>> 12);
+    return pageNumber(low, high, this.#mode);
   }
 
   /**

@@ -7,6 +7,8 @@ import { segmentMemory } from "../../../../../shared/dump/memory.ts";
 import { Notes } from "../../../../../shared/notes.ts";
 
 const PAGE = 4096n;
+/** No list of a small world takes more rounds. */
+const LAST_ROUND = 40;
 
 /** Kernel memory made of single pages, each of which costs a read of its own. */
 export class LiveWorld {
@@ -57,6 +59,10 @@ export class LiveWorld {
       offset: index * 2 * 4096,
     }));
     const notes = new Notes();
+    const run = async (tasks: readonly Task[]): Promise<void> => {
+      await runner.runTogether(tasks);
+      await runner.settle(LAST_ROUND);
+    };
     const context: LiveContext = {
       memory: segmentMemory(runner.fetched, segments),
       cpu: options.cpu ?? (this.pointerSize === 8 ? "amd64" : "x86"),
@@ -65,8 +71,9 @@ export class LiveWorld {
       kdbg: options.kdbg,
       types: undefined,
       notes,
+      beside: (tasks) => runner.beside(tasks),
     };
-    return { context, notes, counts: source.counts, run: (tasks) => runner.runTogether(tasks), runner };
+    return { context, notes, counts: source.counts, run: (tasks) => run(tasks), runner };
   }
 }
 

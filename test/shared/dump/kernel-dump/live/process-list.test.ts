@@ -72,14 +72,59 @@ describe("the list of processes", () => {
     ]);
   });
 
-  it("stops with the first and the last where it would cost a round each", async () => {
+  it("stops with the first and the last where each would cost a read", async () => {
     const world = processWorld(scattered(300), WINDOWS_10).open();
     const processes = (await read(world)).processes();
     expect(processes[0]?.name).toBe("System");
     expect(processes.at(-1)?.name).toBe("p299.exe");
-    expect(processes.length).toBeGreaterThan(10);
-    expect(world.counts.rounds).toBeLessThanOrEqual(14);
+    expect(processes).toHaveLength(44);
+    expect(world.counts.rounds).toBe(24);
+    expect(world.notes.list()).toEqual([
+      {
+        code: "limit.processes",
+        where: "kernel/processes",
+        detail: "the first 23 and the last 21 processes are listed, how many lie between them is not known",
+      },
+    ]);
+  });
+
+  it("stops at a round, whatever is still to be read", async () => {
+    const world = processWorld(scattered(300), WINDOWS_10).open();
+    const list = new ProcessList(world.context, HEAD as VirtualAddress, new PageScan(world.context));
+    world.runner.beside(list.start());
+    expect(await world.runner.settle(10)).toBe(false);
+    expect(world.counts.rounds).toBe(10);
+    expect(list.processes().map(({ pid }) => pid)).toEqual([
+      ...[4, 8, 12, 16, 20, 24, 28, 32, 36],
+      ...[1172, 1176, 1180, 1184, 1188, 1192, 1196, 1200],
+    ]);
     expect(world.notes.list().map(({ code }) => code)).toEqual(["limit.processes"]);
+  });
+
+  it("lists the crashed process with those around it, wherever it stands", async () => {
+    const bases = scattered(300);
+    const world = processWorld(bases, WINDOWS_10).open();
+    const list = new ProcessList(world.context, HEAD as VirtualAddress, new PageScan(world.context));
+    await world.run([...list.start(), ...list.around(bases[150] as VirtualAddress)]);
+    const listed = list.processes().map(({ pid }) => pid / 4 - 1);
+    expect(listed).toHaveLength(44);
+    expect(listed).toEqual([...listed].sort((a, b) => a - b));
+    expect(listed.filter((index) => Math.abs(index - 150) < 10)).toHaveLength(19);
+    expect(world.counts.rounds).toBeLessThanOrEqual(14);
+  });
+
+  it("keeps the crashed process where more are known than are listed", async () => {
+    const close = Array.from({ length: 100 }, (_, index) => POOL + BigInt(index) * 0x800n);
+    for (const crashed of [2, 60, 80, 98]) {
+      const world = processWorld(close, { links: 0x448n, name: 0x5a8n }).open();
+      const list = new ProcessList(world.context, HEAD as VirtualAddress, new PageScan(world.context));
+      await world.run([...list.start(), ...list.around(close[crashed] as VirtualAddress)]);
+      const listed = list.processes().map(({ pid }) => pid / 4 - 1);
+      expect(listed).toHaveLength(64);
+      expect(listed).toContain(crashed);
+      expect(listed).toEqual([...listed].sort((a, b) => a - b));
+      expect(world.notes.list().map(({ detail }) => detail)).toEqual(["64 of 100 processes are listed"]);
+    }
   });
 
   it("takes neighbours along, so that processes in a row cost few rounds", async () => {
@@ -92,8 +137,10 @@ describe("the list of processes", () => {
   it("stops after 64", async () => {
     const close = Array.from({ length: 100 }, (_, index) => POOL + BigInt(index) * 0x800n);
     const world = processWorld(close, { links: 0x448n, name: 0x5a8n }).open();
-    expect((await read(world)).processes().length).toBeLessThanOrEqual(64);
-    expect(world.notes.list().map(({ code }) => code)).toEqual(["limit.processes"]);
+    expect((await read(world)).processes()).toHaveLength(64);
+    expect(world.notes.list()).toEqual([
+      { code: "limit.processes", where: "kernel/processes", detail: "64 of 100 processes are listed" },
+    ]);
   });
 
   it("finds the owner of an address space", async () => {
