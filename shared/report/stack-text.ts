@@ -14,6 +14,8 @@ export interface StackTextFrame {
   readonly args?: readonly bigint[];
   /** `function+0xoffset`, once symbols are read. */
   readonly symbol?: string;
+  /** Names of functions that were inlined there, innermost first: lines of their own. */
+  readonly inlines?: readonly string[];
 }
 
 /** Frame 0 from the registers that the dump has: of the exception in user dumps, of the thread in kernel dumps. */
@@ -35,10 +37,12 @@ const NO_WORDS: readonly bigint[] = [0n, 0n, 0n, 0n];
 /** Walked frames as STACK_TEXT prints them. */
 export function stackTextFrames(dump: Dump, frames: readonly NamedFrame[]): StackTextFrame[] {
   return frames.slice(0, MAX_LINES).map(({ frame, hit, args }, index) => {
-    const caller = frames[index + 1]?.frame;
+    const next = frames[index + 1]?.frame;
+    // The 32-bit half of a WOW64 stack does not return to the 64-bit one.
+    const caller = next?.pointerSize === frame.pointerSize ? next : undefined;
     // Behind the last frame debuggers print zeros: there is no caller.
     const words = args ?? (caller ? undefined : NO_WORDS);
-    const pointer = dump.pointerSize === 4 ? frame.registers["ebp"] : frame.sp;
+    const pointer = (frame.pointerSize ?? dump.pointerSize) === 4 ? frame.registers["ebp"] : frame.sp;
     const offset = hit && frame.rva !== undefined ? frame.rva - hit.rva : 0;
     return {
       instruction: frame.ip,
@@ -46,6 +50,7 @@ export function stackTextFrames(dump: Dump, frames: readonly NamedFrame[]): Stac
       returnAddress: caller?.ip ?? NO_ADDRESS,
       ...(words ? { args: words } : {}),
       ...(hit ? { symbol: offset === 0 ? hit.name : `${hit.name}+0x${offset.toString(16)}` } : {}),
+      ...(hit?.inlines.length ? { inlines: hit.inlines.map(({ name }) => name).toReversed() } : {}),
     };
   });
 }
@@ -55,12 +60,28 @@ export function placeName(dump: Dump, address: VirtualAddress, symbol?: string):
   const module = moduleAt(dump, address);
   if (!module) return `0x${ticked(address, dump.pointerSize)}`;
   const label = oneLine(moduleLabel(dump, module));
-  return symbol === undefined ? `${label}+0x${(address - module.base).toString(16)}` : `${label}!${symbol}`;
+  return symbol === undefined ? `${label}+0x${(address - module.base).toString(16)}` : `${label}!${oneLine(symbol)}`;
 }
 
-/** The lines of STACK_TEXT. */
+/** What the line of an inlined function starts with: it has no frame of its own. */
+export const INLINE_LINE = "(Inline";
+
+/** The lines of STACK_TEXT: one for each frame, and before it one for each function that was inlined there. */
 export function stackText(dump: Dump, frames: readonly StackTextFrame[]): string {
-  return frames.map((frame) => (dump.pointerSize === 4 ? narrowLine(dump, frame) : wideLine(dump, frame))).join("\n");
+  return frames
+    .flatMap((frame) => [
+      ...(frame.inlines ?? []).map((name) => inlineLine(dump, frame, name)),
+      dump.pointerSize === 4 ? narrowLine(dump, frame) : wideLine(dump, frame),
+    ])
+    .join("\n");
+}
+
+/** As debuggers print an inlined function: dashes for all that a frame would have. */
+function inlineLine(dump: Dump, frame: StackTextFrame, name: string): string {
+  const none = unknownAddress(dump.pointerSize);
+  const place = placeName(dump, frame.instruction, name);
+  if (dump.pointerSize === 4) return `${INLINE_LINE}) ${none} ${none} ${none} ${none} ${place}`;
+  return `${INLINE_LINE} Function) ${none}     : ${none} ${none} ${none} ${none} : ${place}`;
 }
 
 /** `ebp return arg1 arg2 arg3 place`. */

@@ -21,6 +21,8 @@ export interface StackFrame {
   /** True where code was interrupted: frame 0, and what a trap or a signal stopped. */
   readonly interrupted: boolean;
   readonly registers: FrameRegisters;
+  /** Bytes of a pointer where they are not the dump's: in the 32-bit half of a WOW64 process. */
+  readonly pointerSize?: 4;
   /** Image that holds `lookupIp`. */
   readonly module?: DumpModule;
   /** `ip` from the module's base. */

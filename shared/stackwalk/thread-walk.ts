@@ -86,6 +86,7 @@ export class ThreadWalk {
       lookupIp,
       interrupted,
       registers,
+      ...(this.#scene.narrow ? { pointerSize: 4 as const } : {}),
       ...(module
         ? { module: module.module, rva: Number(ip - module.base), lookupRva: Number(lookupIp - module.base) }
         : {}),

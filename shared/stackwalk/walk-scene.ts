@@ -9,6 +9,8 @@ import type { StackReader } from "./stack-reader.ts";
 export interface WalkScene {
   readonly cpu: CpuArch;
   readonly pointerSize: 4 | 8;
+  /** True in the 32-bit half of a WOW64 process, whose dump is one of 64 bits. */
+  readonly narrow?: boolean;
   readonly os: DumpOs;
   /** True in kernel dumps, where trap frames lie on stacks. */
   readonly kernel: boolean;

@@ -14,6 +14,8 @@ import type { SymbolProvider } from "./symbol-provider.ts";
 import { ThreadWalk } from "./thread-walk.ts";
 import { listUserModules } from "./user-modules.ts";
 import type { WalkScene } from "./walk-scene.ts";
+import { isWow64 } from "./wow64.ts";
+import { NarrowWalk } from "./wow64-walk.ts";
 
 /** Deep recursion fills a stack of 1 MB with some 20,000 frames; more than these nobody reads. */
 export const DEFAULT_MAX_FRAMES = 4096;
@@ -40,7 +42,7 @@ export interface WalkOptions {
 export interface ThreadStack {
   /** Index in `dump.threads`. */
   readonly thread: number;
-  /** Innermost first; grows while the tasks run. */
+  /** Innermost first; grows while the tasks run. In a WOW64 process the 32-bit half follows the 64-bit one. */
   readonly frames: readonly StackFrame[];
   readonly end: StackEnd;
 }
@@ -69,6 +71,7 @@ function startOf(dump: Dump, thread: DumpThread, index: number, options: WalkOpt
 export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkOptions = {}): StackWalk {
   const cpu = cpuWalkerOf(dump.cpu);
   const modules = new ModuleMap(dump.modules, dump.memory, provider);
+  const wow64 = isWow64(dump);
   const indices = options.threads ?? [...dump.threads.keys()];
   const limit = Math.min(options.maxFrames ?? DEFAULT_MAX_FRAMES, Math.ceil(MAX_FRAMES_IN_ALL / (indices.length || 1)));
   const tasks: Task[] = [];
@@ -80,6 +83,7 @@ export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkO
     const scene = sceneOf(dump, thread, modules);
     const first = (): CpuContext | undefined => start ?? (waits && readSwitchFrame(dump.memory, dump.cpu, waits));
     const walk = new ThreadWalk(scene, cpu, first, limit);
+    const narrow = wow64 && start ? new NarrowWalk(scene, thread, start, limit) : undefined;
     if (start && thread.stack && hasPageTables(dump)) {
       tasks.push(...lookAhead(scene, start.sp, thread.stack));
       if (index === dump.crashingThread) tasks.push(...listUserModules(dump, modules, () => lookAheadUser(scene)));
@@ -87,14 +91,17 @@ export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkO
     tasks.push(() => {
       const sp = start?.sp ?? waits;
       if (walk.frames.length === 0 && sp !== undefined) planStack(dump, thread, sp);
-      walk.run();
+      if (!narrow?.isAll()) walk.run();
       return [];
     });
+    if (narrow) tasks.push(() => narrow.run());
     return {
       thread: index,
-      frames: walk.frames,
+      get frames() {
+        return narrow?.frames.length ? [...walk.frames, ...narrow.frames] : walk.frames;
+      },
       get end() {
-        return walk.end;
+        return narrow?.frames.length ? narrow.end : walk.end;
       },
     };
   });

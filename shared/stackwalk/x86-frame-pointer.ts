@@ -68,6 +68,9 @@ function outsideOfFrame(scene: WalkScene, frame: StackFrame, isFirst: boolean): 
   const setsEbp = (x?: number, y?: number): boolean => (x === 0x8b && y === 0xec) || (x === 0x89 && y === 0xe5);
   const atEntry = (a === PUSH_EBP && setsEbp(b, c)) || (a === 0x8b && b === 0xff && c === PUSH_EBP && setsEbp(d, e));
   if (atEntry || a === RET || a === RET_N) return returnAt(frame.sp);
+  // Calls of the system clean up what they pushed: `add esp, n`.
+  if (a === 0x83 && b === 0xc4 && c !== undefined && c < 0x80 && (d === RET || d === RET_N))
+    return returnAt(frame.sp + BigInt(c));
   const returns = a === POP_EBP && (b === RET || b === RET_N);
   if (returns || setsEbp(a, b)) return returnAt(frame.sp + 4n, scene.stack.pointer(frame.sp));
   return undefined;

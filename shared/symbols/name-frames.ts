@@ -49,8 +49,10 @@ export function nameFrames(
 /** The first words of a callee's parameters as debuggers show them: where the caller's stack pointer points to. */
 function argumentsOf(dump: Dump, frames: readonly StackFrame[], index: number): bigint[] | undefined {
   const caller = frames[index + 1];
-  if (!caller) return undefined;
-  const { pointerSize } = dump;
+  const frame = frames[index];
+  // The 32-bit half of a stack does not return to the 64-bit one.
+  if (!caller || caller.pointerSize !== frame?.pointerSize) return undefined;
+  const pointerSize = frame?.pointerSize ?? dump.pointerSize;
   const count = pointerSize === 8 ? 4 : 3;
   const { bytes } = dump.memory.read(caller.sp, count * pointerSize);
   if (bytes.length < count * pointerSize) return undefined;

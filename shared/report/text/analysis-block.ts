@@ -1,4 +1,5 @@
 import type { CrashReport } from "../crash-report.ts";
+import { INLINE_LINE } from "../stack-text.ts";
 import { oneLine, padded } from "./format.ts";
 import { reportPointerSize } from "./header.ts";
 
@@ -8,6 +9,8 @@ const STARS = "*".repeat(79);
 /** Fields that WinDbg separates from their value with one space; all others have two. */
 const ONE_SPACE =
   /^(BUGCHECK_P[1-4]|DUMP_FILE_ATTRIBUTES|ERROR_CODE|EXCEPTION_CODE|MODULE_NAME|DRIVER_OBJECT|DEVICE_OBJECT)$/;
+/** Trusts of frames that were found by searching the stack. */
+const GUESSES: ReadonlySet<string> = new Set(["scan", "cfi_scan"]);
 /** Bit of the header's Attributes that debuggers spell out. */
 const KERNEL_GENERATED_TRIAGE_DUMP = 8;
 
@@ -62,8 +65,9 @@ export function detailLines(report: CrashReport): string[] {
   const lines = ["Debugging Details:", "------------------", "", ""];
   for (const [key, value] of fields) {
     const [first = "", ...rest] = value.split("\n");
-    const multi = rest.length > 0 || key === "STACK_TEXT";
-    if (multi) lines.push(`${key}: `, first, ...rest);
+    const multi = rest.length > 0;
+    if (key === "STACK_TEXT") lines.push(`${key}: `, ...markGuesses(report, [first, ...rest]));
+    else if (multi) lines.push(`${key}: `, first, ...rest);
     else lines.push(`${key}:${ONE_SPACE.test(key) ? " " : "  "}${first}`);
     if (key === "DUMP_FILE_ATTRIBUTES" && (Number(first) & KERNEL_GENERATED_TRIAGE_DUMP) !== 0) {
       lines.push("  Kernel Generated Triage Dump");
@@ -71,6 +75,17 @@ export function detailLines(report: CrashReport): string[] {
     lines.push("");
   }
   return [...lines, ...followup()];
+}
+
+/** Debuggers print no trust: a frame that was only guessed says so behind its line. */
+function markGuesses(report: CrashReport, lines: readonly string[]): string[] {
+  const frames = report.crashing_thread?.frames ?? [];
+  let index = 0;
+  return lines.map((line) => {
+    if (line.startsWith(INLINE_LINE)) return line;
+    const trust = frames[index++]?.trust ?? "";
+    return GUESSES.has(trust) ? `${line}  (${trust})` : line;
+  });
 }
 
 /** Why the culprit is blamed: the rules and what they saw. */

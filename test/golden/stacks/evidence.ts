@@ -40,6 +40,9 @@ export const EVIDENCE = {
   "chain-breaks":
     "both have the frame; the oracle names it by a chain of frame pointers, but the frame pointer saved there leads " +
     "to no further frame: what lies behind it is no address of code",
+  "wow64-half":
+    "ours alone: the 32-bit half of a WOW64 thread, whose registers lie behind TlsSlots[1] of its 64-bit TEB; the " +
+    "oracle does not look there",
   "symbols-elsewhere":
     "the oracle had the program's debug information from a place that is no part of the corpus; without it its walk " +
     "is ours",
@@ -90,11 +93,19 @@ export function evidenceOf(question: Question): Evidence | undefined {
     ours && theirs ? both(question, ours, walk.frames) : theirs && theirsAlone(question, theirs, walk.frames, walk.end);
   if (found) return found;
   if (symbolsElsewhere(question)) return "symbols-elsewhere";
-  return ours && oursAlone(dump, ours.frame, walk.frames);
+  return ours && oursAlone(dump, thread, ours.frame, walk.frames);
 }
 
-function oursAlone(dump: Dump, index: number, frames: readonly StackFrame[]): Evidence | undefined {
+/** Whether the first 32-bit frame of a thread is where the emulation saved EIP: behind flags and machine, in a CONTEXT. */
+function isWow64Half(dump: Dump, thread: number, frames: readonly StackFrame[]): boolean {
+  const reserved = wordAt(dump, (dump.threads[thread]?.teb ?? 0n) + 0x1488n);
+  const eip = reserved === undefined ? undefined : wordAt(dump, reserved + 4n + 0xb8n);
+  return eip !== undefined && BigInt.asUintN(32, eip) === frames.find(({ pointerSize }) => pointerSize === 4)?.ip;
+}
+
+function oursAlone(dump: Dump, thread: number, index: number, frames: readonly StackFrame[]): Evidence | undefined {
   const own = frames[index];
+  if (own?.pointerSize === 4) return isWow64Half(dump, thread, frames) ? "wow64-half" : undefined;
   if (own?.trust === "cfi") return "unwind-data-found";
   const start = frames[0];
   if (!start || !returnsFromHere(dump, start) || frames[1]?.ip !== wordAt(dump, start.sp)) return undefined;

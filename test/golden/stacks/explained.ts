@@ -67,7 +67,7 @@ export const EXPLAINED: Readonly<Record<string, Partial<Record<Evidence, number>
     "inside-frame": 2,
     "no-call-before": 2,
   },
-  "mdmp/llvm/fizzbuzz_wow64.dmp": { "inside-frame": 3, "no-call-before": 10, "unwind-data-found": 6 },
+  "mdmp/llvm/fizzbuzz_wow64.dmp": { "inside-frame": 3, "no-call-before": 10, "unwind-data-found": 6, "wow64-half": 10 },
   "mdmp/llvm/linux-x86_64.dmp": { "no-call-before": 1 },
   "mdmp/nya3jp_tast/abort.20180103.145440.12345.20827.dmp": {
     "above-bottom": 2,

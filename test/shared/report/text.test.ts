@@ -104,6 +104,17 @@ function report(parts: Partial<CrashReport> = {}): CrashReport {
 }
 
 describe("text of a user dump", () => {
+  it("marks frames that were only guessed, behind the line that a debugger prints", () => {
+    const frame = (trust: string): object => ({ frame: 0, offset: "0x0", module: null, trust, registers: {} });
+    const text = renderText(
+      report({
+        analysis: { STACK_TEXT: "one\n(Inline Function) --\ntwo\nthree" },
+        crashing_thread: { frames: [frame("context"), frame("scan"), frame("cfi")] } as never,
+      }),
+    );
+    expect(text).toContain("STACK_TEXT: \none\n(Inline Function) --\ntwo  (scan)\nthree\n");
+  });
+
   it("has header, exception analysis, modules, unloaded modules and notes", () => {
     expect(renderText(report())).toBe(`Windows 10 Version 22631 MP (8 procs) x64
 Product: ServerNt, suite: TerminalServer SingleUserTS

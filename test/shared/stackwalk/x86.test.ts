@@ -50,6 +50,19 @@ function frames(
 }
 
 describe("x86 stacks", () => {
+  it("finds the caller of a system call's stub, which has no frame of its own", () => {
+    // add esp, 4; ret 14h
+    const code = new Uint8Array(16);
+    code.set([0x83, 0xc4, 4, 0xc2, 0x14, 0]);
+    const { frames: found } = frames(
+      { 256: 0x1234n, 260: BASE + 0x2050n, 288: 0n, 292: BASE + 0x3050n },
+      { ebp: STACK + 0x120n },
+      undefined,
+      [[BASE + 0x1080n, code]],
+    );
+    expect(shown(found)).toEqual(["+1080 context", "+2050 frame_pointer", "+3050 frame_pointer"]);
+  });
+
   it("follows the chain of EBP to its end", () => {
     const { frames: found, end } = frames(
       { 288: STACK + 0x140n, 292: BASE + 0x2050n, 320: 0n, 324: BASE + 0x3050n },
