@@ -1,10 +1,12 @@
-import type { VirtualAddress } from "../dump/address.ts";
+import { truncateToPointer, type VirtualAddress } from "../dump/address.ts";
 import type { Dump } from "../dump/dump.ts";
-import { baseName } from "../triage/module-at.ts";
+import type { InstructionFacts, ListedCode } from "../triage/instruction/instruction-facts.ts";
+import { baseName, moduleAt } from "../triage/module-at.ts";
 import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 import type { Verdict } from "../triage/verdict.ts";
 import type { Words } from "../triage/words/words.ts";
 import { accessField, exceptionFields, hintedArgument } from "./exception-fields.ts";
+import { codeLine } from "./instruction-line.ts";
 import { contextFrames, placeName, type StackTextFrame, stackText } from "./stack-text.ts";
 import { bare, oneLine, padded, ticked } from "./text/format.ts";
 import { bucketFields, hashFields, imageFields, symbolName } from "./verdict-fields.ts";
@@ -24,6 +26,10 @@ export interface AnalysisInput {
   readonly md5: (bytes: Uint8Array) => Uint8Array;
   /** What the stop code's arguments led to. */
   readonly stop?: StopFacts;
+  /** The instruction that failed. */
+  readonly instruction?: InstructionFacts;
+  /** The code at the blamed address. */
+  readonly followup?: ListedCode;
   /** The crashing thread's frames, innermost first; without them frame 0 is taken from the registers. */
   readonly frames?: readonly StackTextFrame[];
 }
@@ -40,13 +46,13 @@ export function analysisFields(input: AnalysisInput): Fields {
     ...threadField(dump),
     ...accessField(dump, words),
     ...irqlField(dump, words),
-    ...faultingField(dump, words),
+    ...faultingFields(input),
     ...recordFields(dump, words),
     ...input.stop?.analysis,
     ...classFields(verdict, dump, words),
     ...(dump.process.name === undefined ? {} : { PROCESS_NAME: oneLine(baseName(dump.process.name)) }),
     ...stackFields(dump, frames),
-    ...followupFields(dump, verdict, frames),
+    ...followupFields(input, frames),
     ...imageFields(dump, verdict),
     ...stackCommand(dump, words),
     ...bucketFields(dump, verdict),
@@ -83,10 +89,18 @@ function irqlField(dump: Dump, words: Words): Fields {
   return irql === undefined ? {} : { CURRENT_IRQL: irql.toString(16) };
 }
 
-/** FAULTING_IP: the instruction that an argument names, or the one that raised the exception. */
-function faultingField(dump: Dump, words: Words): Fields {
-  const address = dump.bugcheck ? hintedArgument(dump, words, "IP") : faultingAddress(dump);
-  return address === undefined || address === 0n ? {} : { FAULTING_IP: placeLines(dump, address as VirtualAddress) };
+/**
+ * FAULTING_IP: the instruction that an argument names, or the one that raised the exception. FAILED_INSTRUCTION_ADDRESS
+ * is there when it could not even be fetched.
+ */
+function faultingFields({ dump, words, instruction }: AnalysisInput): Fields {
+  const argument = dump.bugcheck ? hintedArgument(dump, words, "IP") : faultingAddress(dump);
+  const address = argument ? truncateToPointer(argument, dump.pointerSize) : instruction?.address;
+  if (address === undefined || (address === 0n && !instruction)) return {};
+  const here = instruction?.address === address ? instruction : undefined;
+  const lines = placeLines(dump, address, here);
+  const fetched = here?.fault?.access !== "execute";
+  return { FAULTING_IP: lines, ...(fetched ? {} : { FAILED_INSTRUCTION_ADDRESS: lines }) };
 }
 
 /** Breakpad writes the address of the access into the record where Windows writes that of the instruction. */
@@ -129,14 +143,16 @@ function stackFields(dump: Dump, frames: readonly StackTextFrame[]): Fields {
   return { ...(transfer && { LAST_CONTROL_TRANSFER: transfer }), STACK_TEXT: stackText(dump, frames) };
 }
 
-function followupFields(dump: Dump, verdict: Verdict, frames: readonly StackTextFrame[]): Fields {
+function followupFields({ dump, verdict, followup }: AnalysisInput, frames: readonly StackTextFrame[]): Fields {
   const { address } = verdict;
+  const code = followup?.address === address ? followup : undefined;
   const name = symbolName(dump, verdict);
   const index = frames.findIndex((frame) => frame.instruction === address);
   return {
     ...(address === undefined || name === undefined
       ? {}
-      : { FOLLOWUP_IP: `${name}\n${ticked(address, dump.pointerSize)}` }),
+      : { FOLLOWUP_IP: `${name}\n${code ? codeLine(dump, code, code.places) : ticked(address, dump.pointerSize)}` }),
+    ...(code?.dword === undefined ? {} : { FAULT_INSTR_CODE: code.dword.toString(16) }),
     ...(index === -1 ? {} : { SYMBOL_STACK_INDEX: index.toString(16) }),
     ...(name === undefined ? {} : { FOLLOWUP_NAME: "MachineOwner", SYMBOL_NAME: name }),
   };
@@ -180,8 +196,11 @@ function systemFields(dump: Dump): Fields {
   };
 }
 
-function placeLines(dump: Dump, address: VirtualAddress): string {
-  // Fields that name code write offsets without 0x; STACK_TEXT writes them with it.
-  const place = placeName(dump, address).replace(/\+0x([0-9a-f]+)$/, "+$1");
-  return `${place}\n${ticked(address, dump.pointerSize)}`;
+/** The place of code and its listing; code outside of every image is at no offset of anything. */
+function placeLines(dump: Dump, address: VirtualAddress, code: ListedCode | undefined): string {
+  // Fields that name code write offsets without 0x and also where they are 0; STACK_TEXT writes neither.
+  const place = code?.places.get(address) ?? (moduleAt(dump, address) ? placeName(dump, address) : "");
+  const offset = /\+0x([0-9a-f]+)$/.exec(place);
+  const name = offset ? `${place.slice(0, offset.index)}+${offset[1]}` : `${place}+0`;
+  return `${oneLine(name)}\n${code ? codeLine(dump, code, code.places) : ticked(address, dump.pointerSize)}`;
 }

@@ -5,12 +5,14 @@ import type { Note } from "../notes.ts";
 import type { SymbolProvider } from "../stackwalk/symbol-provider.ts";
 import type { NamedFrame } from "../symbols/name-frames.ts";
 import type { CrashReason } from "../triage/crash-reason.ts";
+import type { InstructionFacts, ListedCode } from "../triage/instruction/instruction-facts.ts";
 import { baseName, moduleLabel } from "../triage/module-at.ts";
 import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 import type { Verdict } from "../triage/verdict.ts";
 import type { Words } from "../triage/words/words.ts";
 import { analysisFields } from "./analysis-fields.ts";
 import { bugcheckPart, exceptionPart } from "./build-exception.ts";
+import { crashInfoPart, instructionPart } from "./build-instruction.ts";
 import { kernelLists, kernelPart } from "./build-kernel.ts";
 import { modulePart, symbolPart, unloadedModulePart, usedSymbols } from "./build-modules.ts";
 import { crashingThreadPart, threadPart } from "./build-threads.ts";
@@ -28,6 +30,10 @@ export interface ReportInput {
   readonly verdict: Verdict | undefined;
   /** What the stop code's arguments led to; absent for user dumps. */
   readonly stop: StopFacts | undefined;
+  /** The instruction that failed; absent in dumps without a crash. */
+  readonly instruction?: InstructionFacts | undefined;
+  /** The code at the blamed address. */
+  readonly followup?: ListedCode | undefined;
   /** Walked stacks by index of the thread; absent when nothing was walked. */
   readonly stacks: ReadonlyMap<number, readonly NamedFrame[]> | undefined;
   /** Status of the modules' symbols. */
@@ -71,10 +77,12 @@ export function buildReport(input: ReportInput): CrashReport {
       address: crash === undefined ? null : hex(crash.address),
       crashing_thread: dump.crashingThread ?? null,
       assertion: assertionText(dump),
+      ...crashInfoPart(dump, input.instruction),
     },
     system_info: systemPart(dump),
     bugcheck: bugcheckPart(dump, words),
     exception: exceptionPart(dump, words, input.stop?.exceptionRecord),
+    instruction: instructionPart(dump, input.instruction),
     process: { pid: dump.process.pid ?? null, name: dump.process.name ?? null, uptime_seconds: uptime },
     thread: crashedThreadPart(dump),
     processor: dump.processor
@@ -105,6 +113,8 @@ export function buildReport(input: ReportInput): CrashReport {
           verdict,
           md5: input.md5,
           ...(input.stop ? { stop: input.stop } : {}),
+          ...(input.instruction ? { instruction: input.instruction } : {}),
+          ...(input.followup ? { followup: input.followup } : {}),
           ...(crashingFrames?.length ? { frames: stackTextFrames(dump, crashingFrames) } : {}),
         })
       : {},

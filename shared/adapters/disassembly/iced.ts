@@ -103,7 +103,8 @@ export class IcedDisassembler implements Disassembler {
       const at = text.indexOf("[", segment.index);
       const before = text.slice(0, at).replace(/(?:ds|es|ss|cs):$/, "");
       const digits = ticked(absolute, this.#bits);
-      const plain = this.#bits === 64 ? `[${digits}]` : `ds:[${digits}h]`;
+      const relative = raw.isIpRelMemoryOperand ? `[${digits}]` : text.slice(at, text.indexOf("]", at) + 1);
+      const plain = this.#bits === 64 ? relative : `ds:[${digits}h]`;
       return [before, { address: absolute, plain, brackets: true }, text.slice(text.indexOf("]", at) + 1)];
     }
     return [withAccumulator(raw, this.#bits === 32 ? wideSegmentOffset(text) : text)];

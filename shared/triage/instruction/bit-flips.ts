@@ -53,8 +53,10 @@ function registerFlips(input: BitFlipInput, wild: boolean): BitFlip[] {
       const changed = value ^ (1n << bit);
       const replaced = { register, value: changed };
       const corrected = effectiveAddress(operand.operand, context, segments, replaced);
-      if (corrected === undefined || !isCandidate(input, corrected, changed === 0n)) return [];
-      return [describe(input, corrected, wild, changed === 0n, register)];
+      // A size or an index of which one bit is set is no pointer that should have been null.
+      const isNull = changed === 0n && operand.operand.index === undefined;
+      if (corrected === undefined || !isCandidate(input, corrected, isNull)) return [];
+      return [describe(input, corrected, wild, isNull, register)];
     });
   });
 }

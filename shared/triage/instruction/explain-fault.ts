@@ -283,6 +283,8 @@ function causeOf(
   if (reported.withoutAddress && code.instruction?.aligned && failed && isMisaligned(failed)) return "misaligned";
   if (reported.guardPage || map.isGuardPage(address)) return "guard-page";
   if (!dump.bugcheck && dump.pointerSize === 8 && address >= 0xffff_8000_0000_0000n) return "kernel-address";
+  // Windows tells a missing page from one that is there and must not run; code that is in the dump is there.
+  if (access === "execute" && code.bytes.length > 0) return "not-executable";
   if (map.regions.length === 0) return undefined;
   if (!map.allows(address, undefined)) return "unmapped";
   if (access === "execute" && !map.allows(address, "execute")) return "not-executable";
