@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { loadDisassembler } from "../../shared/adapters/disassembly/load-disassembler.ts";
 import { nodePlatform } from "../../shared/adapters/node/platform.ts";
 import { SourceError } from "../../shared/bytes/errors.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
@@ -60,6 +61,7 @@ async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
       ...(symbols ? { symbols: symbols.options } : {}),
       limits,
       platform: nodePlatform,
+      disassembler: loadDisassembler,
       onBug: (error) =>
         console.error(`stopcode: internal error: ${error instanceof Error ? error.stack : String(error)}`),
     });

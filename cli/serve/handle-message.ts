@@ -1,3 +1,4 @@
+import { loadDisassembler } from "../../shared/adapters/disassembly/load-disassembler.ts";
 import type { DataDir } from "../../shared/adapters/embedded/data-dir.ts";
 import { nodePlatform } from "../../shared/adapters/node/platform.ts";
 import { DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
@@ -15,6 +16,7 @@ export function messageHandler(data: DataDir, log: Logger): HandleMessage {
     crashes: data.crashes,
     events: data.events,
     platform: nodePlatform,
+    disassembler: loadDisassembler,
     log,
     metrics: noMetrics,
     limits: DEFAULT_LIMITS,

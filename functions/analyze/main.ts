@@ -4,6 +4,7 @@ import { DynamoCrashStore } from "../../shared/adapters/aws/dynamo-crash-store.t
 import { EventBridgePublisher } from "../../shared/adapters/aws/eventbridge-publisher.ts";
 import { S3DumpStore } from "../../shared/adapters/aws/s3-dump-store.ts";
 import { S3ReportStore } from "../../shared/adapters/aws/s3-report-store.ts";
+import { loadDisassembler } from "../../shared/adapters/disassembly/load-disassembler.ts";
 import { nodePlatform } from "../../shared/adapters/node/platform.ts";
 import { DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
 import { type AnalyzeDumpDeps, analyzeDump } from "../../shared/pipeline/analyze-dump.ts";
@@ -27,6 +28,7 @@ const deps: AnalyzeDumpDeps = {
   }),
   events: new EventBridgePublisher(runtime.traceClient(eventBridgeClient(options)), env.EVENT_BUS_NAME),
   platform: nodePlatform,
+  disassembler: loadDisassembler,
   log: runtime.log,
   metrics: runtime.metrics,
   limits: {

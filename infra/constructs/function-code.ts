@@ -13,6 +13,22 @@ export const FIRST_CHUNK = "index.mjs";
 /** Most bytes of the first chunk, minified (DESIGN, "Budgets"). */
 export const FIRST_CHUNK_LIMIT = 1_500_000;
 
+/** Packages that functions load from `node_modules` when a dump needs them, with the files that this takes. */
+export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  "iced-x86": ["package.json", "LICENSE.txt", "iced_x86.js", "iced_x86_bg.wasm"],
+  "@alexaltea/capstone-js": ["package.json", "LICENSE", "dist/capstone.js", "dist/capstone.wasm"],
+};
+
+/** Copies them into a bundle. */
+export function copyPackages(outputDir: string): void {
+  for (const [name, files] of Object.entries(PACKAGES)) {
+    for (const file of files) {
+      const path = join("node_modules", name, file);
+      cpSync(join(REPO_ROOT, path), join(outputDir, path));
+    }
+  }
+}
+
 /**
  * esbuild's options for one function. `splitting` keeps what is imported lazily (word tables,
  * disassemblers) in chunks of its own, so that a cold start does not pay for them.
@@ -25,6 +41,8 @@ export function bundleOptions(entry: string, outdir: string): BuildOptions {
     outExtension: { ".js": ".mjs" },
     chunkNames: "chunks/[name]-[hash]",
     bundle: true,
+    // Copied as they are: they look for their WebAssembly beside themselves.
+    external: Object.keys(PACKAGES),
     splitting: true,
     minify: true,
     // Error classes are told apart by name in notes and logs.
@@ -58,6 +76,7 @@ export function functionCode(entry: string, tables: readonly string[] = []): lam
       local: {
         tryBundle: (outputDir) => {
           buildSync(bundleOptions(entry, outputDir));
+          copyPackages(outputDir);
           for (const table of tables) {
             const from = join(REPO_ROOT, table);
             if (!existsSync(from)) throw new Error(`${table} is needed by ${entry} and does not exist`);

@@ -1,6 +1,7 @@
 import { SourceError } from "../bytes/errors.ts";
 import { crashIdOf, machineOf, type ObjectRef, reportKey, UPLOADS_PREFIX } from "../contracts/object-keys.ts";
 import type { BucketRecord, CrashRecord } from "../contracts/records.ts";
+import type { LoadDisassembler } from "../triage/instruction/disassembler.ts";
 import { type Analysis, type AnalysisLimits, analyzeSource, rejectedAnalysis } from "./analyze.ts";
 import { eventsOf } from "./events-of.ts";
 import type { CrashStore, DumpStore, EventPublisher, Logger, MetricSink, Platform, ReportStore } from "./ports.ts";
@@ -24,6 +25,8 @@ export interface AnalyzeDumpDeps {
   readonly crashes: CrashStore;
   readonly events: EventPublisher;
   readonly platform: Platform;
+  /** Decodes failing instructions; without it reports have none. */
+  readonly disassembler?: LoadDisassembler;
   readonly log: Logger;
   readonly metrics: MetricSink;
   readonly limits: AnalysisLimits;
@@ -105,7 +108,8 @@ async function analyzeDelivery(
   headerOnly: boolean,
   deps: AnalyzeDumpDeps,
 ): Promise<{ analysis: Analysis; machine?: string }> {
-  const options = { limits: deps.limits, platform: deps.platform, headerOnly };
+  const { limits, platform, disassembler } = deps;
+  const options = { limits, platform, headerOnly, ...(disassembler ? { disassembler } : {}) };
   try {
     const opened = await deps.dumps.open(delivery.ref, undefined, delivery.size);
     const analysis = await analyzeSource(opened.source, options);
