@@ -16,8 +16,10 @@ const MAX_BYTES = 32;
 
 /** What an epilogue's rest leaves. */
 export interface UndoneEpilog {
-  /** Where the return address lies. */
+  /** Where the return address, or the machine frame, lies. */
   readonly sp: bigint;
+  /** It ends with IRETQ. */
+  readonly machineFrame: boolean;
   readonly restored: Registers;
 }
 
@@ -55,9 +57,10 @@ export function undoEpilog(
     sp += 8n;
     at += wide + 1;
   }
-  if (!leaves(code, at, rva, entry)) return undefined;
+  const machineFrame = code[at] === 0x48 && code[at + 1] === 0xcf;
+  if (!machineFrame && !leaves(code, at, rva, entry)) return undefined;
   // A pop of RSP is in no epilogue.
-  return "rsp" in restored ? undefined : { sp, restored };
+  return "rsp" in restored ? undefined : { sp, machineFrame, restored };
 }
 
 /** `add rsp, n` or, in functions with a frame register, `lea rsp, [register + n]`. */

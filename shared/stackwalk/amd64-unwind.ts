@@ -7,6 +7,7 @@ import { AMD64_REGISTERS, callerAmd64 } from "./amd64-registers.ts";
 import type { FrameRegisters, StackFrame, Unwound } from "./frame.ts";
 import type { WalkedModule } from "./module-map.ts";
 import type { Registers } from "./registers.ts";
+import { isReturnAddress } from "./scan.ts";
 import type { WalkScene } from "./walk-scene.ts";
 
 /** Registers that a call keeps. Windows also keeps RSI and RDI, other systems do not. */
@@ -15,6 +16,9 @@ const KEPT_SYSTEM_V = ["rbx", "rbp", "r12", "r13", "r14", "r15"];
 
 /** A function that is a part of another one: linkers make short chains, broken files may make endless ones. */
 const MAX_CHAIN = 32;
+
+/** No code lies below: what is smaller is a number. */
+const MAX_NUMBER = 0xffffn;
 
 /** Registers of the caller that are still known after a call was undone. */
 export function keptAmd64(scene: WalkScene, registers: FrameRegisters): Registers {
@@ -40,15 +44,29 @@ export function unwindAmd64(scene: WalkScene, module: WalkedModule, frame: Stack
   const entry = module.runtimeFunction(lookupRva);
   if (entry === undefined || entry === "hole") return undefined;
   const registers = keptAmd64(scene, frame.registers);
-  // Without a record a function neither moves the stack pointer nor saves anything.
-  if (entry === "none") return returnAmd64(scene, frame.sp, registers);
+  if (entry === "none") return undoLeaf(scene, frame, registers);
   const info = module.unwindInfo(entry.unwind);
   if (typeof info === "string") return undefined;
   if (frame.interrupted && rva - entry.begin >= info.prologSize) {
     const undone = undoEpilog(scene, module, entry, info, frame);
+    if (undone?.machineFrame)
+      return machineFrame(scene, undone.sp, { ...frame.registers, ...undone.restored }, registers);
     if (undone) return returnAmd64(scene, undone.sp, { ...registers, ...undone.restored });
   }
   return undoPrologs(scene, module, entry, info, rva, frame, registers);
+}
+
+/**
+ * Without a record a function neither moves the stack pointer nor saves anything. One that has called another
+ * is none of those, whatever its image says: only what it finds can make that believed.
+ */
+export function undoLeaf(scene: WalkScene, frame: StackFrame, registers: Registers): Unwound {
+  const caller = returnAmd64(scene, frame.sp, registers);
+  if (caller === undefined || caller === "end" || caller.ip === 0n) return caller;
+  if (!frame.interrupted) return isReturnAddress(scene, caller.ip) ? caller : undefined;
+  const owner = scene.modules.find(caller.ip - 1n);
+  const isCode = owner ? owner.isExecutable(Number(caller.ip - owner.base) - 1) !== false : caller.ip > MAX_NUMBER;
+  return isCode ? caller : undefined;
 }
 
 function undoPrologs(
@@ -91,7 +109,6 @@ function undoCodes(
   registers: Registers,
 ): { sp: bigint; machineFrame?: bigint } | undefined {
   const frameBase = baseOf(info, done, start, registers);
-  if (frameBase === undefined) return undefined;
   let sp = start;
   for (const code of info.codes) {
     if (code.offset > done) continue;
@@ -125,13 +142,14 @@ function undoCodes(
 }
 
 /** Where saved registers are counted from: the frame register where it has been set already. */
-function baseOf(info: UnwindInfo, done: number, sp: bigint, registers: Registers): bigint | undefined {
+function baseOf(info: UnwindInfo, done: number, sp: bigint, registers: Registers): bigint {
   if (info.frameRegister === 0) return sp;
   const setAt = info.codes.find(({ op }: UnwindCode) => op === UNWIND_OP.setFrameRegister)?.offset;
   // A part of a function has no code for it but uses its parent's.
   if (setAt !== undefined && setAt > done) return sp;
   const value = registers[AMD64_REGISTERS[info.frameRegister] as string];
-  return value === undefined ? undefined : BigInt.asUintN(64, value - BigInt(info.frameOffset));
+  // Behind a scan it may not be known; most functions take no more memory behind their prologue.
+  return value === undefined ? sp : BigInt.asUintN(64, value - BigInt(info.frameOffset));
 }
 
 /** What the CPU pushed when it interrupted code: RIP, CS, EFLAGS, RSP, SS. */

@@ -1,11 +1,12 @@
 import type { VirtualAddress } from "../dump/address.ts";
+import type { RuntimeFunction } from "../image/unwind-amd64.ts";
 import { callerAmd64 } from "./amd64-registers.ts";
-import { keptAmd64, returnAmd64, unwindAmd64 } from "./amd64-unwind.ts";
+import { keptAmd64, returnAmd64, undoLeaf, unwindAmd64 } from "./amd64-unwind.ts";
 import { byCfi } from "./by-cfi.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
 import type { Caller, StackFrame, Unwound } from "./frame.ts";
 import type { WalkedModule } from "./module-map.ts";
-import { isReturnAddress, scanForCaller } from "./scan.ts";
+import { isLeaf, isReturnAddress, scanForCaller } from "./scan.ts";
 import { callTarget, followsCall, type WalkScene } from "./walk-scene.ts";
 
 /** Addresses between the halves that the CPU can form. */
@@ -15,6 +16,9 @@ const HIGH_START = 0xffff_8000_0000_0000n;
 const CHECKED_FRAMES = 3;
 /** A frame on another stack, in user mode, has nothing to do with trap frames this far above. */
 const MAX_STACK = 0x1_0000n;
+const MAX_THUNK = 32;
+/** Bytes of a function that are searched for a jump out of it. */
+const MAX_CODE = 0x1000;
 /** Largest frame that a chain of frame pointers is believed to jump over. */
 const MAX_FRAME = 0x10_0000n;
 
@@ -34,6 +38,19 @@ function framePointer(scene: WalkScene, frame: StackFrame): Unwound {
   return callerAmd64("frame_pointer", ip, rbp + 16n, { rbp: saved });
 }
 
+function unwindByRules(scene: WalkScene, module: WalkedModule, frame: StackFrame): Unwound {
+  const rva = Number(frame.lookupIp - module.base);
+  if (!module.pdata && isLeaf(module, rva)) return undoLeaf(scene, frame, keptAmd64(scene, frame.registers));
+  return byCfi(scene, module, frame, keptAmd64(scene, frame.registers), (ip, sp, registers) =>
+    callerAmd64("cfi", ip, sp, registers),
+  );
+}
+
+/** Whether all functions of an image that call others have something that tells about their frames. */
+function describesFrames(module: WalkedModule): boolean {
+  return module.pdata !== undefined || module.symbols?.describesFrames === true;
+}
+
 /** x64, of Windows and of others. */
 export const AMD64: CpuWalker = {
   ip: "rip",
@@ -41,18 +58,23 @@ export const AMD64: CpuWalker = {
   callBytes: 1n,
   isAddress: (value) => value < LOW_END || value >= HIGH_START,
   byUnwindData: unwindAmd64,
-  bySymbols: (scene, module, frame) =>
-    byCfi(scene, module, frame, keptAmd64(scene, frame.registers), (ip, sp, registers) =>
-      callerAmd64("cfi", ip, sp, registers),
-    ),
+  bySymbols: unwindByRules,
   /** A call to nowhere: its return address is on top of the stack. */
   undoCall: (scene, frame) => returnAmd64(scene, frame.sp, keptAmd64(scene, frame.registers)),
   byFramePointer: framePointer,
   byScan: (scene, frame) => {
     const trap = scene.trapFrames().find(({ address }) => address >= frame.sp && address - frame.sp < MAX_STACK);
-    const make = (ip: bigint, slot: bigint): Unwound => {
-      const caller = callerAmd64("scan", ip, slot + 8n, pushedFrame(scene, frame, slot));
-      return leadsOn(scene, caller, CHECKED_FRAMES) ? caller : undefined;
+    const callee = frame.module && scene.modules.find(frame.lookupIp);
+    const make = (ip: bigint, slot: bigint, far: boolean): Unwound => {
+      // Records of exceptions name the place where they happened.
+      if (frame.interrupted && ip === frame.ip) return undefined;
+      const owner = scene.modules.find(ip - 1n);
+      if (owner !== callee && !callsInto(scene, ip, callee, frame.lookupRva ?? 0)) return undefined;
+      if (far && !(owner && describesFrames(owner))) return undefined;
+      // The frame pointer is a guess: what the walk goes on with must lead on.
+      const callers = [pushedFrame(scene, frame, slot), {}].map((kept) => callerAmd64("scan", ip, slot + 8n, kept));
+      const lead = callers.map((caller) => leadsOn(scene, caller, CHECKED_FRAMES));
+      return callers[lead.includes(true) || far ? lead.indexOf(true) : lead.indexOf(undefined)];
     };
     const found = scanForCaller(scene, frame, make, trap?.address);
     if (found || !trap) return found;
@@ -64,12 +86,14 @@ export const AMD64: CpuWalker = {
 /**
  * Whether a caller that a scan found is believable: where its image has unwind data, what they lead to must be
  * a return address again. A stale address mostly leads to nowhere.
+ * @returns undefined where they cannot tell
  */
-function leadsOn(scene: WalkScene, caller: Caller, depth: number): boolean {
+function leadsOn(scene: WalkScene, caller: Caller, depth: number): boolean | undefined {
   const lookupIp = caller.ip - 1n;
   const module = scene.modules.find(lookupIp);
-  if (!module?.pdata || depth === 0) return true;
-  const next = unwindAmd64(scene, module, {
+  if (!module || !describesFrames(module) || depth === 0) return true;
+  const undo = module.pdata ? unwindAmd64 : unwindByRules;
+  const next = undo(scene, module, {
     trust: "scan",
     ip: caller.ip as VirtualAddress,
     sp: caller.sp as VirtualAddress,
@@ -77,28 +101,46 @@ function leadsOn(scene: WalkScene, caller: Caller, depth: number): boolean {
     interrupted: false,
     registers: caller.registers,
   });
-  if (next === undefined || next === "end" || next.interrupted === true || next.ip === 0n) return true;
+  if (next === undefined) return undefined;
+  if (next === "end" || next.interrupted === true || next.ip === 0n) return true;
   if (next.sp <= caller.sp || !isReturnAddress(scene, next.ip)) return false;
   return callsInto(scene, next.ip, module, Number(lookupIp - module.base)) && leadsOn(scene, next, depth - 1);
 }
 
-/** Whether the call before a return address can have led into the function at a place: false where it led elsewhere. */
-function callsInto(scene: WalkScene, returns: bigint, module: WalkedModule, rva: number): boolean {
+/**
+ * Whether the call before a return address can have led into the function at a place: false where it led elsewhere.
+ * @param module undefined: code that no image holds
+ */
+function callsInto(scene: WalkScene, returns: bigint, module: WalkedModule | undefined, rva: number): boolean {
   const caller = scene.modules.find(returns - 1n);
   const target = caller && callTarget(caller, returns);
-  if (target === undefined) return true;
+  if (!caller || target === undefined) return true;
   // Through an import: to another image.
   if (target === "pointer") return caller !== module;
-  const [first, second] = caller?.image.read(target, 2) ?? [];
+  const [first, second] = caller.image.read(target, 2);
   // A thunk of an import, or of code that the linker moved.
   if (first === 0xff || (first === 0x48 && second === 0xff)) return caller !== module;
   if (first === 0xe9 || first === 0xeb) return true;
-  if (caller !== module) return false;
-  const called = module.runtimeFunction(target);
+  const called = caller.runtimeFunction(target);
+  if (called === undefined || called === "hole") return true;
+  if (caller !== module) return mayJumpAway(caller, called === "none" ? leafAt(target) : called);
   const entered = module.runtimeFunction(rva);
-  if (typeof called !== "object" || typeof entered !== "object") return true;
+  if (called === "none" || typeof entered !== "object") return true;
   // Parts of a function stand elsewhere: their records lead back to it.
   return called.begin === entered.begin || typeof chainOf(module, entered.unwind) === "number";
+}
+
+/** Leaves have no record that tells their end; those that only hand over to another function are short. */
+function leafAt(begin: number): Pick<RuntimeFunction, "begin" | "end"> {
+  return { begin, end: begin + MAX_THUNK };
+}
+
+/** Whether a function may end with a jump to another image, so that it is not on the stack itself. */
+function mayJumpAway(module: WalkedModule, { begin, end }: Pick<RuntimeFunction, "begin" | "end">): boolean {
+  const code = module.image.read(begin, Math.min(end - begin, MAX_CODE));
+  return code.some(
+    (byte, at) => byte === 0xff && ((code[at + 1] ?? 0) === 0x25 || ((code[at + 1] ?? 0) & 0xf8) === 0xe0),
+  );
 }
 
 function chainOf(module: WalkedModule, unwind: number): number | undefined {

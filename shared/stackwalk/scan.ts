@@ -5,30 +5,34 @@ import { followsCall, type WalkScene } from "./walk-scene.ts";
 /** Slots that are looked at for a caller; more above a frame whose registers are sure. */
 const SLOTS = 40;
 const SLOTS_BEHIND_SURE = 160;
+/** Beyond those only what unwind data confirm is taken. */
+const FAR_SLOTS = 1024;
 /** A whole kernel stack of 24 KiB. */
 const KERNEL_SLOTS = 3072;
 
 /**
  * Looks up the stack for something that a call can have pushed.
- * @param make builds the caller from the return address and the slot that it was found in; undefined: go on
+ * @param make builds the caller from the return address and the slot that it was found in, which may lie further up
+ *   than frames mostly reach; undefined: go on
  * @param limit address that the search ends below
  */
 export function scanForCaller(
   scene: WalkScene,
   frame: StackFrame,
-  make: (ip: bigint, slot: bigint) => Unwound,
+  make: (ip: bigint, slot: bigint, far: boolean) => Unwound,
   limit?: bigint,
 ): Unwound {
   const sure = frame.trust === "context" || frame.trust === "cfi";
   const step = BigInt(scene.pointerSize);
   let slot: bigint = (frame.sp + step - 1n) & ~(step - 1n);
   // Kernel stacks are short, and whatever stands between two frames of them is a part of it.
-  const slots = scene.kernel ? KERNEL_SLOTS : sure ? SLOTS_BEHIND_SURE : SLOTS;
+  const near = scene.kernel ? KERNEL_SLOTS : sure ? SLOTS_BEHIND_SURE : SLOTS;
+  const slots = scene.cpu === "amd64" && scene.os === "Windows NT" ? Math.max(near, FAR_SLOTS) : near;
   for (let count = 0; count < slots && (limit === undefined || slot < limit); count++, slot += step) {
     const value = scene.stack.pointer(slot);
     if (value === undefined) return undefined;
     if (!isReturnAddress(scene, value)) continue;
-    const caller = make(scene.strip(value), slot);
+    const caller = make(scene.strip(value), slot, count >= near);
     if (caller !== undefined) return caller;
   }
   return undefined;
@@ -45,11 +49,18 @@ export function isReturnAddress(scene: WalkScene, value: bigint): boolean {
   if (scene.cpu !== "amd64" && scene.cpu !== "x86") return true;
   // A pointer to a function is no place that a call returns to, unless the code says so.
   if (module.symbols?.lookup(rva)?.rva === rva && followsCall(scene, module, address) !== true) return false;
-  if (scene.cpu === "amd64" && module.pdata && module.runtimeFunction(rva - 1) === "none") return false;
+  if (scene.cpu === "amd64" && isLeaf(module, rva - 1)) return false;
   return followsCall(scene, module, address) !== false;
 }
 
-/** Symbol files may leave functions out that the image has unwind data for. */
+/** Symbol files may leave functions out that the image has unwind data for, or they themselves. */
 function isFunction(module: WalkedModule, rva: number): boolean {
-  return module.pdata !== undefined && typeof module.runtimeFunction(rva) === "object";
+  if (module.pdata !== undefined) return typeof module.runtimeFunction(rva) === "object";
+  return module.symbols?.describesFrames === true && module.symbols.cfi(rva) !== undefined;
+}
+
+/** x64: whether nothing tells of a frame there although whoever calls others has one. */
+export function isLeaf(module: WalkedModule, rva: number): boolean {
+  if (module.pdata) return module.runtimeFunction(rva) === "none";
+  return module.symbols?.describesFrames === true && module.symbols.cfi(rva) === undefined;
 }

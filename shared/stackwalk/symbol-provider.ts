@@ -66,6 +66,8 @@ export interface ModuleSymbols {
   covers(rva: number): boolean | undefined;
   /** STACK CFI rules in force at the address. */
   cfi(rva: number): CfiRules | undefined;
+  /** True where every function without STACK CFI rules is a leaf: it calls no other and moves no stack pointer. */
+  readonly describesFrames?: boolean;
   /** Frame data of x86 code at the address. */
   frameData(rva: number): WinFrameData | undefined;
 }

@@ -13,6 +13,8 @@ export interface SymbolFile {
   covers(rva: number): boolean | undefined;
   /** STACK CFI rules in force. */
   cfi(rva: number): CfiRules | undefined;
+  /** Set where every function without STACK CFI is a leaf. */
+  readonly describesFrames?: boolean;
   /** FPO or frame data of x86. */
   frameData(rva: number): WinFrameData | undefined;
 }

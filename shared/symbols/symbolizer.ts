@@ -167,6 +167,7 @@ function guarded(file: SymbolFile, lookedIn: readonly string[], notes: Notes): M
     lookup: remembered((rva) => attempt(notes, where, () => file.lookup(rva))),
     covers: remembered((rva) => attempt(notes, where, () => file.covers(rva))),
     cfi: remembered((rva) => attempt(notes, where, () => file.cfi(rva))),
+    describesFrames: file.describesFrames ?? false,
     frameData: remembered((rva) => attempt(notes, where, () => file.frameData(rva))),
   };
 }

@@ -58,6 +58,12 @@ export class BreakpadSymbols implements SymbolFile {
     return record && { rules: readCfiRules(this.#block(record), rva) };
   }
 
+  /** Files of 64-bit Windows are made of the image's unwind data, which describe all functions but leaves. */
+  get describesFrames(): boolean {
+    const { module, cfi } = this.#index;
+    return module.os === "windows" && module.arch === "x86_64" && cfi.count > 0;
+  }
+
   frameData(rva: number): WinFrameData | undefined {
     const record = this.#index.frameData.enclosing(rva) ?? this.#index.fpo.enclosing(rva);
     return record && readFrameData(this.#block(record));
