@@ -3,6 +3,7 @@ import type { CpuContext } from "../dump/cpu-context.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
 import type { Caller, FrameRegisters, FrameTrust, StackEnd, StackFrame, Unwound } from "./frame.ts";
 import type { WalkedModule } from "./module-map.ts";
+import { bySignalFrame } from "./signal-frames.ts";
 import { findUserImage } from "./user-images.ts";
 import type { WalkScene } from "./walk-scene.ts";
 
@@ -108,6 +109,7 @@ export class ThreadWalk {
     const scene = this.#scene;
     const module = scene.modules.find(frame.lookupIp);
     const ways: (() => Unwound)[] = [];
+    if (scene.os !== "Windows NT") ways.push(() => bySignalFrame(scene, frame));
     if (module) {
       ways.push(() => this.#cpu.byUnwindData?.(scene, module, frame));
       ways.push(() => this.#cpu.bySymbols?.(scene, module, frame, this.frames.at(-2)));
