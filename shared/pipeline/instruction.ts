@@ -27,7 +27,7 @@ export interface InstructionScene {
   /** Walked stacks: only images that are on them are asked for names of places, the others' symbols were never read. */
   readonly stacks: Pick<Stacks, "threads" | "provider">;
   readonly stop: StopFacts | undefined;
-  /** Absent: instructions are not decoded. */
+  /** Absent: nothing is decoded, and no code read for it. */
   readonly load: LoadDisassembler | undefined;
 }
 
@@ -40,11 +40,11 @@ export async function analyzeInstruction(scene: InstructionScene): Promise<Instr
   const { dump, runner, notes, stop } = scene;
   const context = faultContext(dump, stop);
   const pc = context?.pc ?? hintedArgument(dump, scene.words, "IP");
-  if (pc === undefined || (pc === 0n && !context)) return undefined;
+  if (!scene.load || pc === undefined || (pc === 0n && !context)) return undefined;
   const modules = new ModuleMap(dump.modules, dump.memory, scene.stacks.provider);
   const address = truncateToPointer(pc, dump.pointerSize);
   const bytes = await attemptStep(runner, notes, WHERE, () => readCode(dump, modules, address));
-  const disassembler = bytes?.length ? await scene.load?.(context?.cpu ?? dump.cpu) : undefined;
+  const disassembler = bytes?.length ? await scene.load(context?.cpu ?? dump.cpu) : undefined;
   return attemptStep(runner, notes, WHERE, (fetched) => {
     const code = decode(address, bytes ?? NO_BYTES, disassembler);
     const map = new AddressMap(dump, regionsOf(dump, stop, fetched, notes));
@@ -65,9 +65,10 @@ export async function analyzeInstruction(scene: InstructionScene): Promise<Instr
 /** The code at an address as listings show it, without registers. */
 export async function listCode(scene: InstructionScene, address: VirtualAddress): Promise<ListedCode | undefined> {
   const { dump, runner, notes } = scene;
+  if (!scene.load) return undefined;
   const modules = new ModuleMap(dump.modules, dump.memory, scene.stacks.provider);
   const bytes = await attemptStep(runner, notes, WHERE, () => readCode(dump, modules, address));
-  const disassembler = bytes?.length ? await scene.load?.(dump.cpu) : undefined;
+  const disassembler = bytes?.length ? await scene.load(dump.cpu) : undefined;
   return attemptStep(runner, notes, WHERE, () => {
     const code = decode(address, bytes ?? NO_BYTES, disassembler);
     return { ...code, places: placesOf(scene, modules, addressesOf(code)) };

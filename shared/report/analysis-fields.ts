@@ -9,7 +9,7 @@ import { accessField, exceptionFields, hintedArgument } from "./exception-fields
 import { codeLine } from "./instruction-line.ts";
 import { contextFrames, placeName, type StackTextFrame, stackText } from "./stack-text.ts";
 import { bare, oneLine, padded, ticked } from "./text/format.ts";
-import { bucketFields, hashFields, imageFields, symbolName } from "./verdict-fields.ts";
+import { bucketFields, hashFields, imageFields, problemClasses, symbolName } from "./verdict-fields.ts";
 import { buildBranch, windowsName } from "./windows-names.ts";
 
 /**
@@ -40,17 +40,21 @@ type Fields = Record<string, string>;
 export function analysisFields(input: AnalysisInput): Fields {
   const { dump, words, verdict } = input;
   const frames = input.frames ?? contextFrames(dump);
+  const faulting = faultingFields(input);
   return {
     ...bugcheckFields(dump),
     ...attributeFields(dump),
     ...threadField(dump),
     ...accessField(dump, words),
     ...irqlField(dump, words),
-    ...faultingFields(input),
+    ...faulting,
     ...recordFields(dump, words),
     ...input.stop?.analysis,
+    // In its place above, and more than the bare address that a stop code's decoder has.
+    ...faulting,
     ...classFields(verdict, dump, words),
     ...(dump.process.name === undefined ? {} : { PROCESS_NAME: oneLine(baseName(dump.process.name)) }),
+    ...problemClasses(dump, verdict, blamedFrame(verdict, frames)),
     ...stackFields(dump, frames),
     ...followupFields(input, frames),
     ...imageFields(dump, verdict),
@@ -95,8 +99,8 @@ function irqlField(dump: Dump, words: Words): Fields {
  */
 function faultingFields({ dump, words, instruction }: AnalysisInput): Fields {
   const argument = dump.bugcheck ? hintedArgument(dump, words, "IP") : faultingAddress(dump);
-  const address = argument ? truncateToPointer(argument, dump.pointerSize) : instruction?.address;
-  if (address === undefined || (address === 0n && !instruction)) return {};
+  const address = instruction?.address ?? (argument ? truncateToPointer(argument, dump.pointerSize) : undefined);
+  if (address === undefined) return {};
   const here = instruction?.address === address ? instruction : undefined;
   const lines = placeLines(dump, address, here);
   const fetched = here?.fault?.access !== "execute";
@@ -143,11 +147,16 @@ function stackFields(dump: Dump, frames: readonly StackTextFrame[]): Fields {
   return { ...(transfer && { LAST_CONTROL_TRANSFER: transfer }), STACK_TEXT: stackText(dump, frames) };
 }
 
+/** Index of the blamed frame in STACK_TEXT; -1 where it is not there. */
+function blamedFrame({ address }: Verdict, frames: readonly StackTextFrame[]): number {
+  return address === undefined ? -1 : frames.findIndex(({ instruction }) => instruction === address);
+}
+
 function followupFields({ dump, verdict, followup }: AnalysisInput, frames: readonly StackTextFrame[]): Fields {
   const { address } = verdict;
   const code = followup?.address === address ? followup : undefined;
   const name = symbolName(dump, verdict);
-  const index = frames.findIndex((frame) => frame.instruction === address);
+  const index = blamedFrame(verdict, frames);
   return {
     ...(address === undefined || name === undefined
       ? {}

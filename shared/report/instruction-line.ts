@@ -14,6 +14,7 @@ const BYTE_COLUMNS = 16;
 /** `` fffff806`56786674 8a8164010000    mov     al,byte ptr [rcx+164h] ``; `??` and `???` where there is no code. */
 export function codeLine(dump: Dump, code: CodeAt, places: Places): string {
   const address = ticked(code.address, dump.pointerSize);
+  if (code.missing === "no-disassembler") return address;
   const bytes = codeBytesText(dump, code);
   return `${address} ${bytes.padEnd(dump.cpu === "arm64" ? 8 : BYTE_COLUMNS - 1)} ${codeText(dump, code, places)}`;
 }

@@ -296,7 +296,7 @@ function isBelowNull(failed: OperandFacts | undefined, address: VirtualAddress):
   if (!failed || failed.operand.base === undefined || failed.operand.index !== undefined) return false;
   const { base, displacement, addressBits } = failed.operand;
   const nearTop = (1n << BigInt(addressBits)) - address <= NULL_PAGES;
-  return nearTop && failed.registers[base] === 0n && displacement < 0n;
+  return nearTop && (failed.registers[base] ?? NULL_PAGES) < NULL_PAGES && displacement < 0n;
 }
 
 function divisorOf(

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { loadDisassembler } from "../../../shared/adapters/disassembly/load-disassembler.ts";
 import { nodePlatform } from "../../../shared/adapters/node/platform.ts";
 import { memorySource } from "../../../shared/bytes/byte-source.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../../../shared/pipeline/analyze.ts";
@@ -66,7 +67,7 @@ const STILL_MISSING = [
 ];
 
 async function seedReport() {
-  const options = { limits: DEFAULT_LIMITS, platform: nodePlatform };
+  const options = { limits: DEFAULT_LIMITS, platform: nodePlatform, disassembler: loadDisassembler };
   const { report } = await analyzeSource(memorySource(seedSampleDump()), options);
   return report;
 }
