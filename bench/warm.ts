@@ -1,22 +1,33 @@
 /**
- * Warm in-process time of an analysis: the file is open and the code compiled, bytes are read anew.
+ * Warm in-process time of an analysis: the file is open and the code compiled, bytes are read anew. Symbol files are
+ * opened, indexed and read anew in every run.
  *
- *   npm run -s bench:warm -- FILES…      prints `<ms> <file>` a line (median of 9)
+ *   npm run -s bench:warm -- [--symbols DIR]… FILES…      prints `<ms> <file>` a line (median of 9)
  */
+import { parseArgs } from "node:util";
 import { openFile } from "../shared/adapters/files/file-source.ts";
 import { nodePlatform } from "../shared/adapters/node/platform.ts";
+import { GeckoDemangler } from "../shared/adapters/symbols/demangler.ts";
+import { DirectorySupplier } from "../shared/adapters/symbols/directory-supplier.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../shared/pipeline/analyze.ts";
 
 const RUNS = 9;
+const demangler = new GeckoDemangler();
 
 /** Median milliseconds of `RUNS` analyses after two that do not count. */
-export async function warmMilliseconds(path: string): Promise<number> {
+export async function warmMilliseconds(path: string, symbols: readonly string[] = []): Promise<number> {
   const times: number[] = [];
   const opened = await openFile(path);
   try {
     for (let run = 0; run < RUNS + 2; run++) {
       const start = performance.now();
-      await analyzeSource(opened.source, { limits: DEFAULT_LIMITS, platform: nodePlatform });
+      const supplier = new DirectorySupplier(symbols);
+      await analyzeSource(opened.source, {
+        limits: DEFAULT_LIMITS,
+        platform: nodePlatform,
+        ...(symbols.length > 0 && { symbols: { supplier, demangle: (name: string) => demangler.demangle(name) } }),
+      });
+      await supplier.close();
       if (run >= 2) times.push(performance.now() - start);
     }
   } finally {
@@ -26,10 +37,15 @@ export async function warmMilliseconds(path: string): Promise<number> {
 }
 
 if (import.meta.main) {
-  const files = process.argv.slice(2);
-  if (files.length === 0) {
-    console.error("usage: npm run -s bench:warm -- FILES…");
+  const { values, positionals } = parseArgs({
+    options: { symbols: { type: "string", multiple: true, default: [] } },
+    allowPositionals: true,
+  });
+  if (positionals.length === 0) {
+    console.error("usage: npm run -s bench:warm -- [--symbols DIR]… FILES…");
     process.exitCode = 2;
   }
-  for (const file of files) console.log(`${(await warmMilliseconds(file)).toFixed(2)} ${file}`);
+  for (const file of positionals) {
+    console.log(`${(await warmMilliseconds(file, values.symbols)).toFixed(2)} ${file}`);
+  }
 }
