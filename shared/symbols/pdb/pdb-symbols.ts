@@ -151,9 +151,10 @@ export class PdbSymbols implements SymbolFile {
   #public(dbi: DbiParts, rva: number, linked: number, compiland: CompilandSymbols | undefined): SymbolHit | undefined {
     const space = this.#addresses(dbi);
     const section = space.sectionOf(linked);
+    if (!section) return undefined;
     this.#publics ??= readPublics(this.#pdb.msf, dbi, space);
     const found = this.#publics.below(linked);
-    if (!found || !section || found.start < section.start) return undefined;
+    if (!found || found.start < section.start) return undefined;
     const plain = dbi.machine === X86 ? undecorated(found.name) : { name: found.name };
     const paramSize = this.#parameterSize(rva) ?? plain.parameterBytes;
     return {

@@ -13,6 +13,8 @@ const WHOLE_READ_LIMIT = 1024 * 1024;
 const MAX_RECORD_BYTES = 32 * 1024 * 1024;
 /** Longest record that a search reads: names are cut by writers at 64 KiB. */
 const RECORD_BYTES = 4096;
+/** Most records are no longer: the one that is found needs no round of its own. */
+const USUAL_RECORD_BYTES = 256;
 /** Heads of the public stream: its own, and that of its hash table. */
 const PSI_HEADER_BYTES = 28;
 /** Where `off`, `seg` behind it, and the name lie in S_PUB32 from its length on. */
@@ -83,13 +85,13 @@ function searchOf(msf: Msf, records: MsfStream, publics: MsfStream, space: Addre
           4,
         );
         const places = indices.map(placeAt);
-        planParts(msf, records, places, PUBLIC_NAME);
+        planParts(msf, records, places, USUAL_RECORD_BYTES);
         return places.map(startAt);
       });
       if (last < 0) return undefined;
       const place = placeAt(last);
-      const bytes = records.bytes(place, Math.min(RECORD_BYTES, records.size - place));
-      return { name: new Cursor(bytes, PUBLIC_NAME).text(), start: startAt(place) };
+      const length = Math.min(new Cursor(records.bytes(place, 2)).u16() + 2, RECORD_BYTES, records.size - place);
+      return { name: new Cursor(records.bytes(place, length), PUBLIC_NAME).text(), start: startAt(place) };
     },
   };
 }
