@@ -78,6 +78,19 @@ export function bucketFields(dump: Dump, verdict: Verdict): Fields {
   };
 }
 
+/**
+ * PROBLEM_CLASSES of a process: the class, and the thread and frame that showed it.
+ * @param frame index of the blamed frame in STACK_TEXT; -1 where it is not there
+ */
+export function problemClasses(dump: Dump, verdict: Verdict, frame: number): Fields {
+  const thread = dump.crashingThread === undefined ? undefined : dump.threads[dump.crashingThread];
+  const label = imageLabel(dump, verdict);
+  if (dump.bugcheck || !dump.exception || dump.system.os !== "Windows NT" || !thread || label === undefined) return {};
+  const place = verdict.symbol === undefined ? label : `${label}!${oneLine(plainFunction(verdict.symbol))}`;
+  const at = frame === -1 ? [] : [`    Frame  [0x${frame.toString(16).padStart(2, "0")}]: ${place}`];
+  return { PROBLEM_CLASSES: [verdict.bugcheckStr, `    Tid    [0x${thread.id.toString(16)}]`, ...at].join("\n") };
+}
+
 /** FAILURE_ID_HASH and the text that it is made of. */
 export function hashFields(dump: Dump, verdict: Verdict, md5: (bytes: Uint8Array) => Uint8Array): Fields {
   const mode = dump.bugcheck ? "km" : "um";

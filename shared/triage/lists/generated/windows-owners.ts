@@ -26,9 +26,25 @@ kernelbase	last_windows	raises what its callers say
 ucrtbase	last_windows	runtime of C: copies, ends and raises for its callers
 ucrtbased	last_windows	runtime of C
 msvcrt	last_windows	runtime of C
-msvcr*	last_windows	runtimes of C of older compilers
-msvcp*	last_windows	runtimes of C++
-vcruntime*	last_windows	throws, copies and checks for its callers
+msvcr71	last_windows	runtime of C of an older compiler
+msvcr80	last_windows	runtime of C of an older compiler
+msvcr90	last_windows	runtime of C of an older compiler
+msvcr100	last_windows	runtime of C of an older compiler
+msvcr110	last_windows	runtime of C of an older compiler
+msvcr120	last_windows	runtime of C of an older compiler
+msvcr120_clr0400	last_windows	runtime of C of an older compiler
+msvcp71	last_windows	runtime of C++
+msvcp80	last_windows	runtime of C++
+msvcp90	last_windows	runtime of C++
+msvcp100	last_windows	runtime of C++
+msvcp110	last_windows	runtime of C++
+msvcp120	last_windows	runtime of C++
+msvcp140	last_windows	runtime of C++
+msvcp140_1	last_windows	runtime of C++
+msvcp140_2	last_windows	runtime of C++
+msvcp_win	last_windows	runtime of C++
+vcruntime140	last_windows	throws, copies and checks for its callers
+vcruntime140_1	last_windows	throws, copies and checks for its callers
 wow64	last_windows	border between 32 and 64 bits
 wow64win	last_windows	border between 32 and 64 bits
 wow64cpu	last_windows	border between 32 and 64 bits

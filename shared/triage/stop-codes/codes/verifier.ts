@@ -38,10 +38,10 @@ export const DRIVER_VERIFIER: StopDecoder = {
   },
 };
 
-/** Name of a rule of DDI compliance checking, as the table's row has it. */
+/** Name of a rule of DDI compliance or NDIS checking, as the table's row has it. */
 function ruleName(scene: StopScene): string | undefined {
   const meaning = scene.words.subCode(scene.code, scene.arg(1))?.meaning ?? "";
-  return /DDI compliance rule (\w+)/.exec(meaning)?.[1];
+  return /(?:DDI compliance|NDIS\/WIFI verification) rule (\w+)/.exec(meaning)?.[1];
 }
 
 /** Sub-codes about drivers that unload with pool or locks left: argument 2 is the driver's name. */
