@@ -1,4 +1,5 @@
 import type { CrashReport } from "./crash-report.ts";
+import { accessLines } from "./text/access-block.ts";
 import { banner, bugcheckLines, detailLines, reasonLines, summaryLines } from "./text/analysis-block.ts";
 import { contextLines, crashLines, recordLines } from "./text/exception-block.ts";
 import { oneLine } from "./text/format.ts";
@@ -15,6 +16,7 @@ export function renderText(report: CrashReport): string {
     ...headerLines(report),
     "",
     ...(report.bugcheck ? kernelBlock(report) : userBlock(report)),
+    ...accessLines(report),
     ...reasonLines(report),
     ...(report.bugcheck ? [] : threadLines(report)),
     ...moduleLines(report),

@@ -1,9 +1,16 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App, Stack } from "aws-cdk-lib";
 import { buildSync, type Metafile } from "esbuild";
-import { bundleOptions, FIRST_CHUNK, FIRST_CHUNK_LIMIT, functionCode } from "../../infra/constructs/function-code.ts";
+import {
+  bundleOptions,
+  copyPackages,
+  FIRST_CHUNK,
+  FIRST_CHUNK_LIMIT,
+  functionCode,
+} from "../../infra/constructs/function-code.ts";
 import { ANALYZE_ENTRY } from "../../infra/pipeline-stack.ts";
 
 /** The files that loading one file loads: itself and what it imports other than by `import()`. */
@@ -66,5 +73,33 @@ describe("the asset of a function", () => {
       return s3Location?.objectKey;
     };
     expect(hashOf("shared/contracts/table-keys.ts")).not.toBe(hashOf("shared/contracts/object-keys.ts"));
+  });
+});
+
+describe("packages beside a bundle", () => {
+  const outdir = mkdtempSync(join(tmpdir(), "stopcode-packages-"));
+
+  afterAll(() => rmSync(outdir, { recursive: true, force: true }));
+
+  it("are found from there: both disassemblers decode", () => {
+    const { outputs } = buildSync(bundleOptions("shared/adapters/disassembly/load-disassembler.ts", outdir))
+      .metafile ?? {
+      outputs: {},
+    };
+    copyPackages(outdir);
+    const bundled = Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
+    expect(bundled.filter((path) => path.includes("node_modules"))).toEqual([]);
+    const script = [
+      `import { loadDisassembler } from ${JSON.stringify(join(outdir, FIRST_CHUNK))};`,
+      "const x64 = (await loadDisassembler('amd64')).decode(new Uint8Array([0x48, 0x8b, 0x41, 0x08]), 0n);",
+      "const arm64 = (await loadDisassembler('arm64')).decode(new Uint8Array([0x20, 0x04, 0x40, 0xf9]), 0n);",
+      "process.stdout.write(JSON.stringify([x64.parts, arm64.parts]));",
+    ].join("\n");
+    // Outside of the repository: nothing but what was copied can be found.
+    const stdout = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+      cwd: outdir,
+      encoding: "utf8",
+    });
+    expect(JSON.parse(stdout)).toEqual([["mov     rax,qword ptr [rcx+8]"], ["ldr         x0,[x1,#8]"]]);
   });
 });

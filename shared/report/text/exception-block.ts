@@ -1,5 +1,5 @@
 import type { CrashReport } from "../crash-report.ts";
-import { oneLine, padded } from "./format.ts";
+import { oneLine, padded, ticked } from "./format.ts";
 import { reportPointerSize } from "./header.ts";
 
 /** Exception record and registers of a user dump, as `.exr -1` and `.ecxr` print them. */
@@ -50,8 +50,20 @@ export function contextLines(report: CrashReport): string[] {
         .join(" "),
     ),
     ...(place === undefined ? [] : [`${place}:`]),
+    ...instructionLine(report),
     "",
   ];
+}
+
+/** The failing instruction as `.ecxr` lists it: what its operands held stands behind it. */
+function instructionLine(report: CrashReport): string[] {
+  const { instruction } = report;
+  if (!instruction || instruction.missing === "no-disassembler") return [];
+  const size = reportPointerSize(report);
+  const columns = report.system_info.cpu_arch === "arm64" ? 8 : 15;
+  const bytes = (instruction.bytes ?? "??").padEnd(columns);
+  const text = [instruction.text ?? "???", ...(instruction.values === null ? [] : [instruction.values])].join(" ");
+  return [`${ticked(BigInt(instruction.address), size)} ${bytes} ${oneLine(text)}`];
 }
 
 /** EXCEPTION_RECORD of Windows dumps. */
