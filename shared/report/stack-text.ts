@@ -40,15 +40,15 @@ export function stackTextFrames(dump: Dump, frames: readonly NamedFrame[]): Stac
     const next = frames[index + 1]?.frame;
     // The 32-bit half of a WOW64 stack does not return to the 64-bit one.
     const caller = next?.pointerSize === frame.pointerSize ? next : undefined;
-    // Behind the last frame debuggers print zeros: there is no caller.
-    const words = args ?? (caller ? undefined : NO_WORDS);
+    // Debuggers print zeros where they have none: behind the last frame, and where a trap leads to a stack that is not there.
+    const words = args ?? NO_WORDS;
     const pointer = (frame.pointerSize ?? dump.pointerSize) === 4 ? frame.registers["ebp"] : frame.sp;
     const offset = hit && frame.rva !== undefined ? frame.rva - hit.rva : 0;
     return {
       instruction: frame.ip,
       ...(pointer === undefined ? {} : { frame: pointer as VirtualAddress }),
       returnAddress: caller?.ip ?? NO_ADDRESS,
-      ...(words ? { args: words } : {}),
+      args: words,
       ...(hit ? { symbol: offset === 0 ? hit.name : `${hit.name}+0x${offset.toString(16)}` } : {}),
       ...(hit?.inlines.length ? { inlines: hit.inlines.map(({ name }) => name).toReversed() } : {}),
     };

@@ -1,6 +1,8 @@
 import type { VirtualAddress } from "../dump/address.ts";
+import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import type { RuntimeFunction } from "../image/unwind-amd64.ts";
 import { callerAmd64 } from "./amd64-registers.ts";
+import { trapOfHandler } from "./amd64-traps.ts";
 import { keptAmd64, returnAmd64, undoLeaf, unwindAmd64 } from "./amd64-unwind.ts";
 import { byCfi } from "./by-cfi.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
@@ -62,14 +64,16 @@ export const AMD64: CpuWalker = {
   /** A call to nowhere: its return address is on top of the stack. */
   undoCall: (scene, frame) => returnAmd64(scene, frame.sp, keptAmd64(scene, frame.registers)),
   byFramePointer: framePointer,
-  byScan: (scene, frame) => {
+  byScan: (scene, frame, callee) => {
     const trap = scene.trapFrames().find(({ address }) => address >= frame.sp && address - frame.sp < MAX_STACK);
-    const callee = frame.module && scene.modules.find(frame.lookupIp);
+    const handled = trapOfHandler(scene, frame, callee);
+    if (handled) return interruptedBy(handled);
+    const module = frame.module && scene.modules.find(frame.lookupIp);
     const make = (ip: bigint, slot: bigint, far: boolean): Unwound => {
       // Records of exceptions name the place where they happened.
       if (frame.interrupted && ip === frame.ip) return undefined;
       const owner = scene.modules.find(ip - 1n);
-      if (owner !== callee && !callsInto(scene, ip, callee, frame.lookupRva ?? 0)) return undefined;
+      if (owner !== module && !callsInto(scene, ip, module, frame.lookupRva ?? 0)) return undefined;
       if (far && !(owner && describesFrames(owner))) return undefined;
       // The frame pointer is a guess: what the walk goes on with must lead on.
       const callers = [pushedFrame(scene, frame, slot), {}].map((kept) => callerAmd64("scan", ip, slot + 8n, kept));
@@ -79,9 +83,13 @@ export const AMD64: CpuWalker = {
     const found = scanForCaller(scene, frame, make, trap?.address);
     if (found || !trap) return found;
     // Nothing returns from below a trap: what it interrupted is next.
-    return callerAmd64("cfi_scan", trap.context.pc, trap.context.sp, trap.context.registers, true);
+    return interruptedBy(trap);
   },
 };
+
+function interruptedBy({ context }: TrapFrame): Caller {
+  return callerAmd64("cfi_scan", context.pc, context.sp, context.registers, true);
+}
 
 /**
  * Whether a caller that a scan found is believable: where its image has unwind data, what they lead to must be

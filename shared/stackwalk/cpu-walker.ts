@@ -18,5 +18,5 @@ export interface CpuWalker {
   /** Undoes a call whose target holds no code. */
   readonly undoCall: (scene: WalkScene, frame: StackFrame) => Unwound;
   readonly byFramePointer?: (scene: WalkScene, frame: StackFrame, callee?: StackFrame) => Unwound;
-  readonly byScan: (scene: WalkScene, frame: StackFrame) => Unwound;
+  readonly byScan: (scene: WalkScene, frame: StackFrame, callee?: StackFrame) => Unwound;
 }

@@ -115,7 +115,7 @@ export class ThreadWalk {
       ways.push(() => this.#cpu.bySymbols?.(scene, module, frame, this.frames.at(-2)));
     } else if (frame.interrupted) ways.push(() => this.#undoneCall(frame));
     ways.push(() => this.#cpu.byFramePointer?.(scene, frame, this.frames.at(-2)));
-    ways.push(() => this.#cpu.byScan(scene, frame));
+    ways.push(() => this.#cpu.byScan(scene, frame, this.frames.at(-2)));
     for (const way of ways) {
       const caller = this.#checked(frame, way());
       if (caller !== undefined) return caller;

@@ -121,6 +121,36 @@ describe("x64 unwind data", () => {
     expect(shown(found)).toEqual(["+3000 context", "+2050 cfi"]);
   });
 
+  it("takes no function for a leaf that has called another, unless it returns to behind a call", () => {
+    const slots = { 296: BASE + 0x3050n, 304: 0x1_0005n, 312: BASE + 0x2055n };
+    const code = { 8272: [0xe8, 0xab, 0x0f, 0, 0] };
+    const { frames: found } = frames([PUSH_AND_SUB, PLAIN], slots, 0x1080, {}, { ...code, 12363: [0xe8, 0, 0, 0, 0] });
+    expect(shown(found)).toEqual(["+1080 context", "+3050 cfi", "+2055 scan"]);
+  });
+
+  it("follows an epilogue that ends with a return from an interrupt", () => {
+    const machine = { 288: BASE + 0x2040n, 296: 0x33n, 304: 0x246n, 312: STACK + 0x800n, 320: 0x2bn };
+    const code = { 4336: [0x48, 0x83, 0xc4, 0x20, 0x48, 0xcf] };
+    const { frames: found } = frames([PUSH_AND_SUB, PLAIN], machine, 0x10f0, {}, code);
+    expect(shown(found)[1]).toBe("+2040 cfi");
+    expect(found[1]).toMatchObject({ interrupted: true, sp: STACK + 0x800n });
+  });
+
+  it("scans past the fault's own address and past calls that led elsewhere", () => {
+    const third: FakeFunction = { begin: 0x1000, end: 0x1100, info: [0x03, 0, 0, 0] };
+    const { frames: found } = frames(
+      [third, PLAIN],
+      { 264: BASE + 0x1010n, 272: BASE + 0x2055n },
+      0x1010,
+      {},
+      {
+        4107: [0xe8, 0, 0, 0, 0],
+        8272: [0xe8, 0, 0, 0, 0],
+      },
+    );
+    expect(shown(found)).toEqual(["+1010 context", "+2055 scan"]);
+  });
+
   it("undoes a call to nowhere", () => {
     for (const wild of [0n, 0xdead_beefn, 0x1234_5678_9abc_def0n]) {
       const { frames: found } = frames([PLAIN], { 256: BASE + 0x2050n }, wild);
