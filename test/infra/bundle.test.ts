@@ -82,10 +82,8 @@ describe("packages beside a bundle", () => {
   afterAll(() => rmSync(outdir, { recursive: true, force: true }));
 
   it("are found from there: both disassemblers decode", () => {
-    const { outputs } = buildSync(bundleOptions("shared/adapters/disassembly/load-disassembler.ts", outdir))
-      .metafile ?? {
-      outputs: {},
-    };
+    const built = buildSync(bundleOptions("shared/adapters/disassembly/load-disassembler.ts", outdir));
+    const outputs: Metafile["outputs"] = built.metafile?.outputs ?? {};
     copyPackages(outdir);
     const bundled = Object.values(outputs).flatMap(({ inputs }) => Object.keys(inputs));
     expect(bundled.filter((path) => path.includes("node_modules"))).toEqual([]);
