@@ -4,6 +4,8 @@ import type { Dump } from "./dump.ts";
 export interface OpenedDump {
   /** All but long lists: of processes, and of the crashed process' further threads. */
   readonly dump: Dump;
+  /** The same with what has been read of its modules since; waits for nothing. */
+  known(): Dump;
   /**
    * Waits for the lists as long as their rounds allow, and gives the dump with them. Threads keep their places:
    * further ones stand behind them.
@@ -13,5 +15,5 @@ export interface OpenedDump {
 
 /** A dump of which nothing is left to read. */
 export function openedWhole(dump: Dump): OpenedDump {
-  return { dump, whole: async () => dump };
+  return { dump, known: () => dump, whole: async () => dump };
 }

@@ -163,7 +163,7 @@ async function finish(
   const words = await loadWords(wordsFor(begun));
   const decode = begun.bugcheck ? () => decodeStop({ dump: begun, words, notes }) : undefined;
   const walked = runner && (await analyzeStacks(begun, runner, notes, options.symbols, decode));
-  const dump = await opened.whole();
+  const dump = opened.known();
   const stacks = walked && withModulesOf(walked, dump);
   const stop = stacks?.stop;
   const crash = dump.bugcheck ? kernelReason(dump, words) : crashReason(dump, words);
@@ -177,7 +177,7 @@ async function finish(
   });
   const followup = explained && verdict.address !== undefined ? await listCode(explained, verdict.address) : undefined;
   const report = buildReport({
-    dump,
+    dump: await opened.whole(),
     words,
     crash,
     verdict,

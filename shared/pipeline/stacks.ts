@@ -12,7 +12,7 @@ import type { SymbolSupplier } from "../symbols/symbol-supplier.ts";
 import { Symbolizer } from "../symbols/symbolizer.ts";
 import type { VerdictFrame } from "../triage/candidates.ts";
 import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
-import { identifySuspects, suspectsAhead } from "./suspects.ts";
+import { codeAhead, identifySuspects, suspectsAhead } from "./suspects.ts";
 
 /** Where symbols come from. */
 export interface SymbolOptions {
@@ -61,6 +61,7 @@ export async function analyzeStacks(
   let stop: StopFacts | undefined;
   const decoding: Task = () => {
     stop = decode?.();
+    if (stop) runner.beside(guarded(notes, "instruction", codeAhead(dump, stop)));
     return [];
   };
   await attemptTogether(runner, notes, "stacks", [

@@ -3,6 +3,7 @@ import type { Task } from "../bytes/step-runner.ts";
 import type { VirtualAddress } from "../dump/address.ts";
 import type { Dump, DumpModule } from "../dump/dump.ts";
 import type { StackFrame } from "../stackwalk/frame.ts";
+import { MAX_INSTRUCTION_BYTES } from "../triage/instruction/disassembler.ts";
 import { moduleAt } from "../triage/module-at.ts";
 import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 
@@ -15,6 +16,8 @@ import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 const STACK_BYTES = 0x6000;
 /** A module with fewer addresses on a stack is mostly a stale one: what is read for it would be for nothing. */
 const OFTEN = 3;
+/** Blamed addresses whose code is fetched ahead: one of the first is the verdict's. */
+const MAX_BLAMED = 4;
 /** Upper words of kernel addresses are at least this. */
 const KERNEL_HALF = 0x8000_0000;
 
@@ -38,6 +41,23 @@ export function identifySuspects(dump: Dump, frames: Iterable<StackFrame>, stop:
   );
   const walked = [...frames].flatMap(({ module }) => module ?? []);
   return identityTasks(dump, [...blamed, ...walked]);
+}
+
+/**
+ * Work that fetches the code that reports list: at the fault, and where the stop code's facts lead. Nobody waits for it.
+ */
+export function codeAhead(dump: Dump, { faultingContext, blame }: StopFacts): Task[] {
+  const blamed = blame.slice(0, MAX_BLAMED).map(({ address }) => address);
+  const wanted = [faultingContext?.pc, ...blamed].flatMap((address) =>
+    address === undefined ? [] : [{ address: address as VirtualAddress, length: MAX_INSTRUCTION_BYTES }],
+  );
+  return wanted.map(
+    (place): Task =>
+      () => {
+        dump.memory.plan([place]);
+        return [];
+      },
+  );
 }
 
 function identityTasks(dump: Dump, modules: readonly DumpModule[]): Task[] {

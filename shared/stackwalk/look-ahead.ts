@@ -25,11 +25,16 @@ const USER_END = 0x8000;
 /** A user stack is looked at as far as its first frames reach. */
 const USER_BYTES = 0x1000;
 
-/** Tasks that make the unwind data of a kernel stack's functions be there. */
+/**
+ * Tasks that make the unwind data of a kernel stack's functions be there. A double fault or a DPC runs on a stack
+ * of its own and leads to the thread's: then that one is looked at from its end down.
+ */
 export function lookAhead(scene: WalkScene, sp: VirtualAddress, bounds: NonNullable<DumpThread["stack"]>): Task[] {
-  const above = Number(sp - bounds.start);
-  const length = Math.min(MAX_BYTES, bounds.size - above);
-  return above < 0 || length <= 0 ? [] : unwindTasks(scene, sp, length, (high) => high >= KERNEL_HALF);
+  const { start, size } = bounds;
+  const isOwn = sp >= start && sp - start < BigInt(size);
+  const above = isOwn ? Number(sp - start) : Math.max(0, size - MAX_BYTES);
+  const from = (start + BigInt(above)) as VirtualAddress;
+  return unwindTasks(scene, from, Math.min(MAX_BYTES, size - above), (high) => high >= KERNEL_HALF);
 }
 
 /** The same for the stack that user mode called the kernel from, when its images are known. */

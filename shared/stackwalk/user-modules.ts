@@ -2,21 +2,17 @@ import { dataView } from "../bytes/layout.ts";
 import type { Task } from "../bytes/step-runner.ts";
 import { addOffset, type VirtualAddress } from "../dump/address.ts";
 import type { Dump, DumpKind, DumpModule } from "../dump/dump.ts";
+import { USER_LOADER } from "../dump/kernel-dump/live/user-loader.ts";
 import { readExact, readPointer } from "../dump/memory.ts";
 import { peCodeId } from "../image/codeview.ts";
 import type { ModuleMap } from "./module-map.ts";
 
 /**
  * The images of the crashed process as its own loader lists them. Kernel dumps that hold user memory have the
- * list there; 64-bit offsets, the same since Vista.
+ * list there.
  */
 
-const TEB_PEB = 0x60;
-const PEB_LDR = 0x18;
-/** PEB_LDR_DATA.InLoadOrderModuleList. */
-const LDR_LIST = 0x10;
-/** LDR_DATA_TABLE_ENTRY. */
-const ENTRY = { bytes: 0x90, base: 0x30, size: 0x40, name: 0x58, timestamp: 0x80 } as const;
+const { entry: ENTRY, tebPeb, pebLdr, ldrList } = USER_LOADER;
 /** Images of a process that are listed. */
 const MAX_IMAGES = 128;
 /** Bytes of a base name. */
@@ -55,9 +51,9 @@ export function listUserModules(dump: Dump, modules: ModuleMap, then: () => read
     };
   return [
     () => {
-      const peb = pointer(addOffset(teb, TEB_PEB));
-      const ldr = peb && pointer(addOffset(peb, PEB_LDR));
-      const first = ldr && pointer(addOffset(ldr, LDR_LIST));
+      const peb = pointer(addOffset(teb, tebPeb));
+      const ldr = peb && pointer(addOffset(peb, pebLdr));
+      const first = ldr && pointer(addOffset(ldr, ldrList));
       return first ? [entry(first)] : [];
     },
   ];

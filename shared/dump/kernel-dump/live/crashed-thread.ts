@@ -26,6 +26,9 @@ interface ListOffsets {
   readonly entry: number;
 }
 
+/** Work that an address leads to and that nobody waits for. */
+type FurtherWork = (address: VirtualAddress) => readonly Task[];
+
 /** A record of the kernel as it was read: shorter than it is where a hole cuts it. */
 export interface ThreadRecord {
   readonly address: VirtualAddress;
@@ -49,20 +52,24 @@ export class CrashedThread {
   /** List heads, which lie in processes and are no threads. */
   readonly #heads = new Set<VirtualAddress>();
   readonly #offsets: ListOffsets | undefined;
-  readonly #onProcess: (process: VirtualAddress) => readonly Task[];
+  readonly #onProcess: FurtherWork;
+  readonly #onTeb: FurtherWork;
 
   /**
    * @param sp stack pointer of the header's registers
-   * @param onProcess work that the crashed process leads to; nobody waits for it
+   * @param onProcess work that the crashed process leads to
+   * @param onTeb work that the crashed thread's TEB leads to
    */
   constructor(
     context: LiveContext,
     sp: VirtualAddress | undefined,
-    onProcess: (process: VirtualAddress) => readonly Task[] = () => [],
+    onProcess: FurtherWork = () => [],
+    onTeb: FurtherWork = () => [],
   ) {
     this.#context = context;
     this.#sp = sp;
     this.#onProcess = onProcess;
+    this.#onTeb = onTeb;
     this.#offsets = listOffsets(context);
   }
 
@@ -132,6 +139,8 @@ export class CrashedThread {
     const links = this.#offsets && linksAt(record.bytes, this.#offsets.entry, this.#context.pointerSize);
     // The other threads are many in some processes, and no stack waits for them.
     if (links && this.#offsets) this.#context.beside(this.#known(record, links, this.#offsets));
+    const { teb } = threadOf(this.#context, record, undefined);
+    if (teb !== undefined) this.#context.beside(this.#onTeb(teb).map((task) => optional(this.#context, WHERE, task)));
     return [...(process === undefined ? [] : [this.#readProcess(process)]), ...this.#stack(record)];
   }
 

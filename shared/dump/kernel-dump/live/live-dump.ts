@@ -16,6 +16,7 @@ import {
 } from "../header.ts";
 import { headerSections } from "../header-sections.ts";
 import type { KernelSpace } from "../memory/kernel-space.ts";
+import { HAS_USER_MEMORY, promisedMemory } from "../memory/user-memory.ts";
 import { offsetSources } from "../process-thread.ts";
 import { CrashedThread } from "./crashed-thread.ts";
 import { FileFacts } from "./file-facts.ts";
@@ -28,6 +29,7 @@ import { ProcessList } from "./process-list.ts";
 import { ProcessorList, type ProcessorRecord } from "./processor-list.ts";
 import { allThreads, recordFacts } from "./record-facts.ts";
 import { UnloadedList } from "./unloaded-list.ts";
+import { loaderAhead } from "./user-loader.ts";
 
 /** Rounds that the lists which stacks wait for may take: whole ones take about ten, a hostile chain would go on for thousands. */
 const MAX_ROUNDS = 48;
@@ -60,7 +62,12 @@ export async function openLiveDump(
   const modules = new ModuleList(context, listHead(space, header, "PsLoadedModuleList"), scan);
   const processes = new ProcessList(context, listHead(space, header, "PsActiveProcessHead"), scan);
   const unloaded = new UnloadedList(context);
-  const crashed = new CrashedThread(context, registers?.sp, (process) => processes.around(process));
+  const crashed = new CrashedThread(
+    context,
+    registers?.sp,
+    (process) => processes.around(process),
+    (teb) => (pointerSize === 8 && HAS_USER_MEMORY.has(header.kind) ? loaderAhead(memory, teb) : []),
+  );
   const texts = new KernelTexts(context);
   const count = unlessFill(header.record.NumberProcessors) ?? 0;
   const processors = new ProcessorList(context, count, (processor) => crashed.running(processor));
@@ -135,20 +142,20 @@ export async function openLiveDump(
     ...(stopped ? { processor: publicProcessor(stopped) } : {}),
     processors: all.map(publicProcessor),
     extras: {},
-    memory,
+    memory: promisedMemory(memory, header.kind, pointerSize),
     identify: (module) => identities.read(module),
   };
+  const known = (): Dump => ({ ...dump, modules: dump.modules.map((module) => identities.known(module)) });
   const whole = async (): Promise<Dump> => {
     await attemptSettle(runner, notes);
     return {
-      ...dump,
-      modules: dump.modules.map((module) => identities.known(module)),
+      ...known(),
       threads: allThreads(facts, registers, crashed.others(index, facts.process.pid), all, index),
       kernel: kernel(),
       processes: processes.processes(),
     };
   };
-  return { dump, whole };
+  return { dump, known, whole };
 }
 
 /** Waits for the lists that nobody waited for; budgets end that with a note. */

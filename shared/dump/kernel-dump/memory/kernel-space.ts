@@ -2,7 +2,6 @@ import type { FetchedBytes } from "../../../bytes/block-cache.ts";
 import type { StepRunner, Task } from "../../../bytes/step-runner.ts";
 import { attemptStep, Notes } from "../../../notes.ts";
 import type { VirtualAddress } from "../../address.ts";
-import type { DumpKind } from "../../dump.ts";
 import { type Memory, readPointer } from "../../memory.ts";
 import { type DebuggerData, readDebuggerData } from "../debugger-data.ts";
 import { unlessFillWide } from "../fill.ts";
@@ -14,6 +13,7 @@ import { PageReader } from "./page-reader.ts";
 import { type PagingMode, pageTables } from "./page-tables.ts";
 import { type PhysicalMemory, readPhysicalMemory } from "./physical-memory.ts";
 import { tablesAhead } from "./tables-ahead.ts";
+import { HAS_USER_MEMORY } from "./user-memory.ts";
 import { pagedMemory } from "./virtual-memory.ts";
 
 /** The crashed machine's memory as the kernel saw it, with what was needed to get there. */
@@ -55,13 +55,6 @@ const MAX_SPACES = 4096;
 const KDBG_BYTES = 0x400;
 /** Bytes above the stack pointer that are planned with it: kernel stacks have 0x6000, and a page behind them is not mapped. */
 const STACK_BYTES = 0x6000;
-/** Kinds of dumps that hold memory of processes. */
-const HAS_USER_MEMORY: ReadonlySet<DumpKind> = new Set([
-  "kernel-full",
-  "kernel-bitmap-full",
-  "kernel-and-user",
-  "kernel-complete",
-]);
 
 /**
  * Reads the page map, chooses the form of the page tables, and finds the kernel and its debugger data.
