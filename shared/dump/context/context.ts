@@ -3,6 +3,7 @@ import type { CpuContext } from "../cpu-context.ts";
 import { readAmd64Context } from "./amd64.ts";
 import { readArmContext } from "./arm.ts";
 import { readArm64Context } from "./arm64.ts";
+import { readRiscContext } from "./risc.ts";
 import { readX86Context } from "./x86.ts";
 
 /** One reader for each CPU whose contexts are read; others show no registers. */
@@ -23,5 +24,6 @@ export const MAX_CONTEXT_BYTES = 0x4d0;
  * @returns undefined when the CPU has no reader, the bytes are too few, or ContextFlags name another CPU
  */
 export function readContext(cpu: CpuArch, bytes: Uint8Array): CpuContext | undefined {
-  return READERS[cpu]?.(bytes);
+  const read = READERS[cpu];
+  return read ? read(bytes) : readRiscContext(cpu, bytes);
 }

@@ -1,4 +1,4 @@
-import type { CpuArch, VirtualAddress } from "../../../shared/dump/address.ts";
+import { type CpuArch, pointerSizeOf, type VirtualAddress } from "../../../shared/dump/address.ts";
 import type { CpuContext } from "../../../shared/dump/cpu-context.ts";
 import type { Dump, DumpModule } from "../../../shared/dump/dump.ts";
 import type { Memory } from "../../../shared/dump/memory.ts";
@@ -135,7 +135,7 @@ export function dumpOf(thread: FakeThread): Dump {
     flags: 0,
     registers: thread.registers,
   };
-  const pointerSize = thread.cpu === "x86" || thread.cpu === "arm" ? 4 : 8;
+  const pointerSize = pointerSizeOf(thread.cpu);
   const stack = { start: STACK as VirtualAddress, size: thread.stack.length };
   return {
     format: "MDMP",
