@@ -5,6 +5,9 @@ export const MAX_TABLE_RECORDS = 4 * 1024 * 1024;
 /** Records that one look-up passes on its way to the one that encloses an address: a guard, not a limit of real files. */
 const MAX_ENCLOSING_STEPS = 4096;
 
+/** Indices that fit beside an address of 32 bits in a whole number. */
+const MAX_FAST_SORT = 2 ** 21;
+
 /** A record of an {@link AddressTable}. */
 export interface TableRecord {
   readonly start: number;
@@ -135,15 +138,36 @@ export class AddressTable {
 
   #sort(): void {
     const starts = this.#starts;
-    const order = Uint32Array.from({ length: this.#count }, (_, index) => index);
-    order.sort((a, b) => (starts[a] as number) - (starts[b] as number) || a - b);
-    this.#starts = order.map((index) => starts[index] as number);
-    const [sizes, lengths, offsets] = [this.#sizes, this.#lengths, this.#offsets];
-    this.#sizes = order.map((index) => sizes[index] as number);
-    this.#lengths = order.map((index) => lengths[index] as number);
-    this.#offsets = Float64Array.from(order, (index) => offsets[index] as number);
+    const order = this.#count <= MAX_FAST_SORT ? fastOrder(starts, this.#count) : slowOrder(starts, this.#count);
+    this.#starts = reordered(starts, order, new Uint32Array(order.length));
+    this.#sizes = reordered(this.#sizes, order, new Uint32Array(order.length));
+    this.#lengths = reordered(this.#lengths, order, new Uint32Array(order.length));
+    this.#offsets = reordered(this.#offsets, order, new Float64Array(order.length));
     this.#sorted = true;
   }
+}
+
+/** Address and index as one number, which typed arrays sort without asking anybody. */
+function fastOrder(starts: Uint32Array, count: number): Uint32Array {
+  const keys = new Float64Array(count);
+  for (let index = 0; index < count; index++) keys[index] = (starts[index] as number) * MAX_FAST_SORT + index;
+  keys.sort();
+  const order = new Uint32Array(count);
+  for (let index = 0; index < count; index++) {
+    const key = keys[index] as number;
+    order[index] = key - Math.floor(key / MAX_FAST_SORT) * MAX_FAST_SORT;
+  }
+  return order;
+}
+
+function slowOrder(starts: Uint32Array, count: number): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, index) => index);
+  return order.sort((a, b) => (starts[a] as number) - (starts[b] as number) || a - b);
+}
+
+function reordered<T extends Uint32Array | Float64Array>(from: T, order: Uint32Array, to: T): T {
+  for (let index = 0; index < order.length; index++) to[index] = from[order[index] as number] as number;
+  return to;
 }
 
 function resized<T extends Uint32Array | Float64Array>(from: T, to: T): T {

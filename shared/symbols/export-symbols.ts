@@ -52,6 +52,14 @@ export class ExportSymbols {
     const directory = image.read(place.rva, Math.min(place.size, MAX_DIRECTORY_BYTES));
     if (directory.length < IMAGE_EXPORT_DIRECTORY.size) return undefined;
     const head = IMAGE_EXPORT_DIRECTORY.from(directory);
+    const [slots, named] = [head.NumberOfFunctions, head.NumberOfNames].map((count) =>
+      Math.min(count, MAX_EXPORTS),
+    ) as [number, number];
+    image.plan([
+      { rva: head.AddressOfFunctions, length: slots * 4 },
+      { rva: head.AddressOfNames, length: named * 4 },
+      { rva: head.AddressOfNameOrdinals, length: named * 2 },
+    ]);
     const functions = arrayAt(image, head.AddressOfFunctions, head.NumberOfFunctions, 4);
     const names = arrayAt(image, head.AddressOfNames, head.NumberOfNames, 4);
     const ordinals = arrayAt(image, head.AddressOfNameOrdinals, head.NumberOfNames, 2);

@@ -40,8 +40,20 @@ export interface SymbolSupplier {
   find(module: ModuleIdentity, kinds: readonly SymbolFileKind[]): Promise<Supply>;
 }
 
+/** Names of modules that were asked for: each frame asks again. */
+const identities = new WeakMap<DumpModule, ModuleIdentity>();
+
 /** The names of a dump's module that its files are stored under. */
 export function identityOf(module: DumpModule): ModuleIdentity {
+  let identity = identities.get(module);
+  if (!identity) {
+    identity = readIdentity(module);
+    identities.set(module, identity);
+  }
+  return identity;
+}
+
+function readIdentity(module: DumpModule): ModuleIdentity {
   const debugFile = safeName(module.debugFile);
   const debugId = safeId(module.debugId)?.toUpperCase();
   const codeFile = safeName(module.path);
