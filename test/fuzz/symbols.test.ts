@@ -11,6 +11,7 @@ const MAX_BYTES = 400 * 1024;
 const SYNTHETIC: readonly SymbolInput[] = [
   {
     name: "synthetic.sym",
+    kind: "breakpad",
     read: () =>
       textBytes([
         "MODULE windows x86 F05C3C4CA721EEC14C4C44205044422E1 a.pdb",
@@ -27,6 +28,7 @@ const SYNTHETIC: readonly SymbolInput[] = [
   },
   {
     name: "synthetic.pdb",
+    kind: "pdb",
     read: () =>
       buildPdb({
         guid: new Uint8Array(16).fill(7),
@@ -42,7 +44,7 @@ const SYNTHETIC: readonly SymbolInput[] = [
 ];
 
 describe("damaged symbol files", () => {
-  it("are read, read in part, or refused, never with an untyped error", () => {
+  it("are read, read in part, or refused, never with an untyped error", async () => {
     const inputs = [...SYNTHETIC, ...symbolInputs(MAX_BYTES)];
     const random = randomFrom(20_261_122);
     const found: string[] = [];
@@ -50,8 +52,8 @@ describe("damaged symbol files", () => {
     for (let index = 0; index < COUNT; index++) {
       const input = inputs[Math.floor((index * inputs.length) / COUNT)] as SymbolInput;
       const seed = Math.floor(random() * 2 ** 32);
-      const { bytes, made } = damage(input.read(), seed, input.name.endsWith(".pdb"));
-      const { status, crash } = fuzzSymbols(bytes, input.name.endsWith(".pdb"));
+      const { bytes, made } = damage(input.read(), seed, input.kind);
+      const { status, crash } = await fuzzSymbols(bytes, input.kind);
       statuses.add(status);
       if (crash !== undefined) found.push(`${input.name} seed ${seed} (${made}): ${crash}`);
     }

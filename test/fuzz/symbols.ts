@@ -1,19 +1,35 @@
 import { readFileSync } from "node:fs";
+import { extractCabinet } from "../../shared/adapters/symbols/cabinet.ts";
+import { GeckoDemangler } from "../../shared/adapters/symbols/demangler.ts";
 import { BlockCache } from "../../shared/bytes/block-cache.ts";
 import { StopcodeError } from "../../shared/bytes/errors.ts";
+import { peCodeId } from "../../shared/image/codeview.ts";
+import { headerBytes } from "../../shared/image/image-bytes.ts";
+import { findPdata } from "../../shared/image/pdata.ts";
+import { readPeHeaders } from "../../shared/image/pe.ts";
+import { readDebugDirectory, readFileVersion } from "../../shared/image/pe-identity.ts";
+import { readUnwindInfo } from "../../shared/image/unwind-amd64.ts";
+import { readArm64Unwind } from "../../shared/image/unwind-arm64.ts";
 import { Notes } from "../../shared/notes.ts";
 import { BreakpadIndexer } from "../../shared/symbols/breakpad/breakpad-index.ts";
 import { BreakpadSymbols } from "../../shared/symbols/breakpad/breakpad-symbols.ts";
+import { ExportSymbols } from "../../shared/symbols/export-symbols.ts";
+import { openImageFile } from "../../shared/symbols/image-file.ts";
 import { openPdb } from "../../shared/symbols/pdb/pdb.ts";
 import { PdbSymbols } from "../../shared/symbols/pdb/pdb-symbols.ts";
 import { PdbTypes } from "../../shared/symbols/pdb/pdb-types.ts";
-import { KEEP_NAMES, type SymbolFile } from "../../shared/symbols/symbol-file.ts";
+import type { SymbolFile } from "../../shared/symbols/symbol-file.ts";
 import { corpusFiles, corpusPath } from "../support/corpus.ts";
 import { mutate } from "../support/mutate.ts";
+import { buildCabinet } from "../support/synth/synth-cabinet.ts";
+
+/** Forms of files that are damaged. */
+export type SymbolKind = "pdb" | "breakpad" | "pe" | "cabinet";
 
 /** A symbol file to damage. */
 export interface SymbolInput {
   readonly name: string;
+  readonly kind: SymbolKind;
   read(): Uint8Array;
 }
 
@@ -22,21 +38,54 @@ const LOOKUPS = 64;
 /** Images of the inputs are at most this long. */
 const REACH = 0x20_0000;
 
-/** Symbol files of the corpus up to a size. */
+const KINDS: Readonly<Record<string, SymbolKind>> = {
+  pdb: "pdb",
+  sym: "breakpad",
+  exe: "pe",
+  dll: "pe",
+  pd_: "cabinet",
+};
+/** PDBs up to this size are packed again into cabinets. */
+const PACKED_BYTES = 100 * 1024;
+const gecko = new GeckoDemangler();
+
+/** Symbol files and images of the corpus up to a size, and cabinets of the smallest PDBs. */
 export function symbolInputs(maxBytes: number): SymbolInput[] {
-  return corpusFiles("", ".pdb", ".sym")
-    .map((name) => ({ name, read: () => new Uint8Array(readFileSync(corpusPath(name))) }))
+  const files = corpusFiles("", ".pdb", ".sym", ".exe", ".dll", ".pd_")
+    .map(
+      (name): SymbolInput => ({
+        name,
+        kind: KINDS[name.slice(-3)] as SymbolKind,
+        read: () => new Uint8Array(readFileSync(corpusPath(name))),
+      }),
+    )
     .filter(({ read }) => read().length <= maxBytes);
+  const packed = files
+    .filter(({ kind, read }) => kind === "pdb" && read().length <= PACKED_BYTES)
+    .map(
+      ({ name, read }): SymbolInput => ({
+        name: name.replace(/b$/, "_"),
+        kind: "cabinet",
+        read: () => buildCabinet("packed.pdb", read()),
+      }),
+    );
+  return [...files, ...packed];
 }
 
 /**
- * Damages a file. Every second seed spares what leads to the rest (first line; head and directory of a PDB),
- * so that damage reaches the readers of records and not only the first check.
+ * Damages a file. Every second seed spares what leads to the rest (first line; head and directory of a PDB, headers
+ * of an image), so that damage reaches the readers of records and not only the first check.
  */
-export function damage(original: Uint8Array, seed: number, isPdb: boolean): { bytes: Uint8Array; made: string } {
+export function damage(original: Uint8Array, seed: number, kind: SymbolKind): { bytes: Uint8Array; made: string } {
   const { bytes, made } = mutate(original, seed);
   if ((seed & 1) === 0) return { bytes, made: String(made) };
-  for (const [start, end] of isPdb ? skeleton(original) : [[0, original.indexOf(0x0a)] as const]) {
+  const spared: Readonly<Record<SymbolKind, () => (readonly [number, number])[]>> = {
+    pdb: () => skeleton(original),
+    breakpad: () => [[0, original.indexOf(0x0a)]],
+    pe: () => [[0, 0x400]],
+    cabinet: () => [[0, 64]],
+  };
+  for (const [start, end] of spared[kind]()) {
     if (end <= bytes.length) bytes.set(original.subarray(start, end), start);
   }
   return { bytes, made: `${made}, skeleton spared` };
@@ -64,22 +113,27 @@ export interface SymbolResult {
 }
 
 /** Opens a symbol file and asks it everything, as an analysis would. */
-export function fuzzSymbols(bytes: Uint8Array, isPdb: boolean): SymbolResult {
+export async function fuzzSymbols(bytes: Uint8Array, kind: SymbolKind): Promise<SymbolResult> {
+  if (kind === "pe") return fuzzImage(bytes);
+  if (kind !== "cabinet") return fuzzOpened(bytes, kind);
+  try {
+    const unpacked = await extractCabinet(bytes);
+    return unpacked ? fuzzOpened(unpacked, "pdb") : { status: "refused" };
+  } catch (error) {
+    return { status: "crash", crash: String(error instanceof Error ? error.stack : error) };
+  }
+}
+
+function fuzzOpened(bytes: Uint8Array, kind: "pdb" | "breakpad"): SymbolResult {
   const notes = new Notes();
-  const opened = typed(() => (isPdb ? openPdbFile(bytes, notes) : openSymFile(bytes)));
+  const opened = typed(() => (kind === "pdb" ? openPdbFile(bytes, notes) : openSymFile(bytes)));
   if (opened.crash !== undefined) return { status: "crash", crash: opened.crash };
   if (!opened.value) return { status: "refused" };
   const file = opened.value;
-  let broken = false;
-  for (let index = 0; index < LOOKUPS; index++) {
-    const rva = Math.floor((REACH / LOOKUPS / LOOKUPS) * index * index) + index;
-    for (const ask of ["lookup", "covers", "cfi", "frameData"] as const) {
-      const { crash, refused } = typed(() => file[ask](rva));
-      if (crash !== undefined) return { status: "crash", crash };
-      broken ||= refused;
-    }
-  }
-  if (isPdb) {
+  const asked = askAll((rva) => (["lookup", "covers", "cfi", "frameData"] as const).map((ask) => () => file[ask](rva)));
+  if (asked.crash !== undefined) return { status: "crash", crash: asked.crash };
+  let broken = asked.refused;
+  if (kind === "pdb") {
     const types = typed(() => new PdbTypes(openPdb(fetchedBytes(bytes))).offsetOf("_CONTEXT", "Rip"));
     if (types.crash !== undefined) return { status: "crash", crash: types.crash };
     broken ||= types.refused;
@@ -89,6 +143,48 @@ export function fuzzSymbols(bytes: Uint8Array, isPdb: boolean): SymbolResult {
   return { status: broken || notes.list().length > 0 ? "partly" : "read" };
 }
 
+/** Headers, exports, version and unwind data of an image. */
+function fuzzImage(bytes: Uint8Array): SymbolResult {
+  const file = fetchedBytes(bytes);
+  const headers = typed(() => readPeHeaders(headerBytes(file)));
+  if (headers.crash !== undefined) return { status: "crash", crash: headers.crash };
+  const found = headers.value;
+  const image = found && typed(() => openImageFile(file, peCodeId(found.timestamp, found.sizeOfImage)));
+  if (image?.crash !== undefined) return { status: "crash", crash: image.crash };
+  const opened = image?.value;
+  if (!found || !opened) return { status: "refused" };
+  const facts = [typed(() => readDebugDirectory(opened, found)), typed(() => readFileVersion(opened, found))];
+  const exports = typed(() => ExportSymbols.read(opened, (name) => gecko.demangle(name)));
+  const table = found.directory("exceptions");
+  const asked = askAll((rva) => [
+    () => exports.value?.lookup(rva),
+    () => {
+      const entry = table && findPdata(opened, table, 12, found.sizeOfImage, rva);
+      if (!entry || typeof entry === "string") return;
+      readUnwindInfo(opened, entry.words[1]);
+      readArm64Unwind(opened, entry);
+    },
+  ]);
+  const all = [...facts, exports, asked];
+  const crash = all.find((one) => one.crash !== undefined)?.crash;
+  if (crash !== undefined) return { status: "crash", crash };
+  return { status: all.some(({ refused }) => refused) ? "partly" : "read" };
+}
+
+/** Asks the same questions of many addresses. */
+function askAll(questions: (rva: number) => readonly (() => unknown)[]): { refused: boolean; crash?: string } {
+  let refused = false;
+  for (let index = 0; index < LOOKUPS; index++) {
+    const rva = Math.floor((REACH / LOOKUPS / LOOKUPS) * index * index) + index;
+    for (const question of questions(rva)) {
+      const answer = typed(question);
+      if (answer.crash !== undefined) return { refused, crash: answer.crash };
+      refused ||= answer.refused;
+    }
+  }
+  return { refused };
+}
+
 function fetchedBytes(bytes: Uint8Array): BlockCache {
   const cache = new BlockCache(bytes.length);
   if (bytes.length > 0) cache.add({ start: 0, end: bytes.length }, bytes);
@@ -96,13 +192,13 @@ function fetchedBytes(bytes: Uint8Array): BlockCache {
 }
 
 function openPdbFile(bytes: Uint8Array, notes: Notes): SymbolFile {
-  return new PdbSymbols(openPdb(fetchedBytes(bytes)), KEEP_NAMES, notes);
+  return new PdbSymbols(openPdb(fetchedBytes(bytes)), (name) => gecko.demangle(name), notes);
 }
 
 function openSymFile(bytes: Uint8Array): SymbolFile {
   const indexer = new BreakpadIndexer();
   indexer.push(bytes);
-  return new BreakpadSymbols(fetchedBytes(bytes), indexer.finish(), KEEP_NAMES);
+  return new BreakpadSymbols(fetchedBytes(bytes), indexer.finish(), (name) => gecko.demangle(name));
 }
 
 /** Runs a step: only errors of our own kinds may come out of it. */
