@@ -124,11 +124,14 @@ async function framesFromFault(
   return named;
 }
 
-function verdictFrame({ frame, hit }: NamedFrame): VerdictFrame {
+function verdictFrame({ frame, hit, hasSymbols, args }: NamedFrame): VerdictFrame {
   return {
     address: frame.ip,
     trust: frame.trust,
     ...(hit ? { symbol: hit.name } : {}),
+    ...(hit && frame.rva !== undefined ? { symbolOffset: frame.rva - hit.rva } : {}),
+    ...(hit && !hasSymbols ? { exported: true } : {}),
+    ...(args ? { args } : {}),
   };
 }
 

@@ -3,6 +3,8 @@ import type { ByteSource } from "../bytes/byte-source.ts";
 import type { DumpModule } from "../dump/dump.ts";
 import type { TypeLayout } from "../dump/type-layout.ts";
 import type { ImageBytes } from "../image/image-bytes.ts";
+import { readPeHeaders } from "../image/pe.ts";
+import { readDebugDirectory } from "../image/pe-identity.ts";
 import { attempt, type Notes } from "../notes.ts";
 import type { ModuleSymbols, SymbolProvider } from "../stackwalk/symbol-provider.ts";
 import { BreakpadSymbols } from "./breakpad/breakpad-symbols.ts";
@@ -49,12 +51,14 @@ export class Symbolizer implements SymbolProvider {
   readonly #images = new Map<string, ImageBytes | undefined>();
   readonly #exported = new Map<ImageBytes, ExportSymbols | null>();
   readonly #layouts = new Map<string, TypeLayout | undefined>();
+  readonly #named = new Map<string, DumpModule>();
 
   constructor(options: SymbolizerOptions) {
     this.#options = options;
   }
 
-  forModule(module: DumpModule): ModuleSymbols | undefined {
+  forModule(told: DumpModule): ModuleSymbols | undefined {
+    const module = this.#withDebugId(told);
     const { debugFile, debugId, codeFile, codeId } = identityOf(module);
     if (debugFile === undefined || debugId === undefined) {
       return codeFile === undefined || codeId === undefined ? undefined : this.#exportsAlone("missing", [], module);
@@ -81,6 +85,29 @@ export class Symbolizer implements SymbolProvider {
     image ??= this.#options.imageFromDump?.(module);
     this.#images.set(key, image);
     return image;
+  }
+
+  /**
+   * The module with the symbol file that its image file names, where the dump does not say: small kernel dumps
+   * never do. The image is found by time stamp and size.
+   */
+  #withDebugId(module: DumpModule): DumpModule {
+    const { debugId, codeFile, codeId } = identityOf(module);
+    if (debugId !== undefined || codeFile === undefined || codeId === undefined) return module;
+    const key = `${module.base}/${codeFile}/${codeId}`;
+    const known = this.#named.get(key);
+    if (known) return known;
+    const image = this.image(module);
+    const codeView = attempt(this.#options.notes, "symbols/image", () => {
+      const headers = image && readPeHeaders(image);
+      return headers && readDebugDirectory(image, headers)?.codeView;
+    });
+    const named =
+      codeView?.debugId !== undefined && codeView.debugFile !== undefined
+        ? { ...module, debugId: codeView.debugId, debugFile: codeView.debugFile }
+        : module;
+    this.#named.set(key, named);
+    return named;
   }
 
   /** Offsets of structures' fields from a module's PDB; undefined without one. May throw MissingRanges. */
