@@ -32,7 +32,6 @@ export class AddressSpace {
    * @throws FormatError, MissingRanges
    */
   constructor(msf: Msf, dbi: DbiParts, also: readonly (readonly ByteRange[] | undefined)[] = []) {
-    dbi.plan();
     const streams = (["sectionHeaders", "omapToSource", "omapFromSource", "originalSectionHeaders"] as const)
       .map((which) => dbi.debugStream(which))
       .map((stream) => stream?.places(0, Math.min(stream.size, MAX_OMAP_BYTES)));

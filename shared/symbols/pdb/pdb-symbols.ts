@@ -1,3 +1,4 @@
+import type { ByteRange } from "../../bytes/range.ts";
 import { attempt, Notes } from "../../notes.ts";
 import type {
   CfiRules,
@@ -20,6 +21,8 @@ import { markPlaces } from "./type-records.ts";
 
 /** IMAGE_FILE_MACHINE_I386: the only one whose functions have FPO and frame data. */
 const X86 = 0x14c;
+/** Frame data up to this size come before they are asked for: those of 8,000 functions. */
+const EARLY_BYTES = 256 * 1024;
 /** A compiland without symbols. */
 const NO_STREAM = 0xffff;
 /** Compilands that are kept parsed; the oldest goes. A stack touches few. */
@@ -101,9 +104,20 @@ export class PdbSymbols implements SymbolFile {
   }
 
   #addresses(dbi: DbiParts): AddressSpace {
-    const { msf } = this.#pdb;
-    this.#space ??= new AddressSpace(msf, dbi, [markPlaces(msf, STREAM.tpi), markPlaces(msf, STREAM.ipi)]);
+    this.#space ??= new AddressSpace(this.#pdb.msf, dbi, this.#neededSoon(dbi));
     return this.#space;
+  }
+
+  /** What most look-ups come to: marks of types for inlined calls, and on x86 how functions set up their frames. */
+  #neededSoon(dbi: DbiParts): ByteRange[][] {
+    const { msf } = this.#pdb;
+    dbi.plan();
+    const frames = dbi.machine === X86 ? [dbi.debugStream("newFpo"), dbi.debugStream("fpo")] : [];
+    return [
+      markPlaces(msf, STREAM.tpi),
+      markPlaces(msf, STREAM.ipi),
+      ...frames.map((stream) => (stream && stream.size <= EARLY_BYTES ? stream.places(0, stream.size) : [])),
+    ];
   }
 
   #find(dbi: DbiParts, linked: number): Found | undefined {

@@ -95,6 +95,8 @@ export interface SynthPdb {
   readonly sections: readonly (readonly [start: number, size: number])[];
   /** Name, section from 1, offset. */
   readonly publics: readonly (readonly [name: string, section: number, offset: number])[];
+  /** Writes the public stream with its map of addresses, which searches of large files need. */
+  readonly addressMap?: true;
   /** Pairs from the image as it is to the image as linked, and back. */
   readonly omap?: { readonly toSource: readonly number[]; readonly fromSource: readonly number[] };
   /** FPO_DATA records. */
@@ -114,7 +116,9 @@ export function buildPdb(pdb: SynthPdb): Uint8Array {
   const names = new ByteWriter().u8(0);
   for (const name of pdb.names ?? []) names.text(name);
   const records = new ByteWriter();
+  const places: [section: number, offset: number, place: number][] = [];
   for (const [name, section, offset] of pdb.publics) {
+    places.push([section, offset, records.length]);
     records.raw(record(0x110e, (writer) => writer.u32(2, offset).u16(section).text(name)));
   }
   const original = pdb.omap ? pdb.sections : undefined;
@@ -131,7 +135,9 @@ export function buildPdb(pdb: SynthPdb): Uint8Array {
     pdb.frameData ? 12 : 0xffff,
     original ? 10 : 0xffff,
   );
-  const dbi = new ByteWriter().u32(0xffff_ffff, 19_990_903, pdb.age).u16(0xffff, 0, 0xffff, 0, 6, 0);
+  const dbi = new ByteWriter()
+    .u32(0xffff_ffff, 19_990_903, pdb.age)
+    .u16(0xffff, 0, pdb.addressMap ? 14 : 0xffff, 0, 6, 0);
   dbi.u32(0, 4, 0, 0, 0, 0, debug.length, 0).u16(0, pdb.machine).u32(0);
   dbi.u32(0xeffe_0000 + 19_970_605).raw(debug.done());
   const omap = (pairs: readonly number[] | undefined): Uint8Array | undefined =>
@@ -151,7 +157,16 @@ export function buildPdb(pdb: SynthPdb): Uint8Array {
     pdb.fpo,
     pdb.frameData,
     new ByteWriter().u32(0xeffe_effe, 1, names.length).raw(names.done()).u32(0).done(),
+    pdb.addressMap && publicStream(places),
   ]);
+}
+
+/** The public stream: no hash table, and the records' places in the order of their addresses. */
+function publicStream(places: readonly (readonly [number, number, number])[]): Uint8Array {
+  const writer = new ByteWriter().u32(0, places.length * 4, 0, 0, 0, 0, 0);
+  const sorted = [...places].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  for (const [, , place] of sorted) writer.u32(place);
+  return writer.done();
 }
 
 function sectionHeaders(sections: SynthPdb["sections"]): Uint8Array {

@@ -1,5 +1,5 @@
 import { MissingRanges } from "../../../../shared/bytes/block-cache.ts";
-import { memorySource } from "../../../../shared/bytes/byte-source.ts";
+import { countingSource, memorySource } from "../../../../shared/bytes/byte-source.ts";
 import { FormatError } from "../../../../shared/bytes/errors.ts";
 import { StepRunner } from "../../../../shared/bytes/step-runner.ts";
 import { openPdb } from "../../../../shared/symbols/pdb/pdb.ts";
@@ -85,6 +85,35 @@ describe("a PDB of public symbols", () => {
     expect(() => openPdb(file)).toThrow(MissingRanges);
     const name = await runner.run(() => new PdbSymbols(openPdb(file), KEEP_NAMES).lookup(0x1020)?.name);
     expect(name).toBe("first");
+  });
+});
+
+describe("a large PDB", () => {
+  it("names an address within the budget: 10 rounds, 4 MiB", async () => {
+    // 40,000 names in no order of their addresses: 2.9 MiB of records, scattered over blocks of 512 bytes.
+    const count = 40_000;
+    const bytes = buildPdb({
+      ...PLAIN,
+      sections: [[0x1000, count * 16]],
+      publics: Array.from({ length: count }, (_, index) => {
+        const slot = (index * 7919) % count;
+        return [`_a_function_with_quite_a_long_name_number_${slot}`, 1, slot * 16] as const;
+      }),
+      addressMap: true,
+    });
+    const io = { bytes: 0, requests: 0, rounds: 0 };
+    for (const slot of [0, 1, 12_345, count - 1]) {
+      const runner = new StepRunner(memorySource(new Uint8Array(1)));
+      Object.assign(io, { bytes: 0, requests: 0, rounds: 0 });
+      const file = runner.attach(countingSource(memorySource(bytes), io));
+      const name = await runner.run(
+        () => new PdbSymbols(openPdb(file), KEEP_NAMES).lookup(0x1000 + slot * 16 + 5)?.name,
+      );
+      expect(name).toBe(`a_function_with_quite_a_long_name_number_${slot}`);
+      expect(io.rounds).toBeLessThanOrEqual(10);
+      expect(io.bytes).toBeLessThan(4 * 1024 * 1024);
+    }
+    expect(bytes.length).toBeGreaterThan(2 * 1024 * 1024);
   });
 });
 
