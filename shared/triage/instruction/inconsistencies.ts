@@ -77,7 +77,9 @@ function canBeProtectionFault({ dump, instruction, operands, target }: Consisten
   const { flow, memory, aligned, privileged } = instruction;
   if (flow === "trap" || privileged || aligned || memory.length === 0) return true;
   if (target !== undefined && isNonCanonical(dump.cpu, target)) return true;
-  if (flow !== "next" && target === undefined) return true;
+  // Far jumps and returns from interrupts load segments, which has rules of its own.
+  const near = memory.length === 1 && memory[0]?.size === dump.pointerSize;
+  if (flow !== "next" && (target === undefined || (flow === "return" && !near))) return true;
   return operands.some(
     ({ address, operand }) =>
       address === undefined ||
