@@ -21,6 +21,8 @@ const MAX_STACK = 0x1_0000n;
 const MAX_THUNK = 32;
 /** Bytes of a function that are searched for a jump out of it. */
 const MAX_CODE = 0x1000;
+/** Words of the outermost function's frame that are searched for its return address. */
+const OUTERMOST_SLOTS = 40;
 /** Largest frame that a chain of frame pointers is believed to jump over. */
 const MAX_FRAME = 0x10_0000n;
 
@@ -28,7 +30,8 @@ function framePointer(scene: WalkScene, frame: StackFrame): Unwound {
   const rbp = frame.registers["rbp"];
   // Windows compilers use RBP as they like.
   if (rbp === undefined || scene.os === "Windows NT") return undefined;
-  if (rbp === 0n && frame.trust === "frame_pointer") return "end";
+  if (rbp === 0n && frame.trust === "frame_pointer") return aboveChain(scene, frame) ?? "end";
+  if (rbp === 0n && frame.trust === "scan") return "end";
   if (rbp < frame.sp || rbp - frame.sp > MAX_FRAME || (rbp & 7n) !== 0n) return undefined;
   const saved = scene.stack.pointer(rbp);
   const ip = scene.stack.pointer(rbp + 8n);
@@ -51,6 +54,24 @@ function unwindByRules(scene: WalkScene, module: WalkedModule, frame: StackFrame
 /** Whether all functions of an image that call others have something that tells about their frames. */
 function describesFrames(module: WalkedModule): boolean {
   return module.pdata !== undefined || module.symbols?.describesFrames === true;
+}
+
+/**
+ * The caller of the frame that a chain of frame pointers ends with. Code that starts a process or a thread clears
+ * RBP and calls one function of the C library, which leaves it as it is. What that call has pushed lies above all
+ * else of that function's frame; only the kernel's or the thread's own records are further up.
+ */
+function aboveChain(scene: WalkScene, frame: StackFrame): Unwound {
+  if (scene.os !== "Linux" && scene.os !== "Android") return undefined;
+  let found: Unwound;
+  for (let slot: bigint = frame.sp, count = 0; count < OUTERMOST_SLOTS; count++, slot += 8n) {
+    const ip = scene.stack.pointer(slot);
+    if (ip === undefined) break;
+    // Functions start at such places, program headers too: those are pointers that somebody was given.
+    if ((ip & 15n) === 0n || !isReturnAddress(scene, ip)) continue;
+    found = callerAmd64("scan", ip, slot + 8n, { rbp: 0n });
+  }
+  return found;
 }
 
 /** x64, of Windows and of others. */

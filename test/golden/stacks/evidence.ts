@@ -22,6 +22,9 @@ export const EVIDENCE = {
   "inside-frame":
     "theirs is a scan's guess from a word inside of the frame that unwind data or a chain of frame pointers enclose: " +
     "a local variable or what an older call has left",
+  "outermost-frame":
+    "theirs is a scan's guess from a word inside of the outermost function's frame, where the frame pointer is zero: a " +
+    "pointer to main, to the program's entry or to the thread's function; that frame's one return address lies above",
   "above-bottom":
     "theirs is a scan's guess above the outermost frame: RBP, EBP or the frame pointer is zero there, or " +
     "points to a record of zeros, which the ABI prescribes for the first frame of a thread",
@@ -56,6 +59,7 @@ export const DISPROVES: readonly Evidence[] = [
   "no-call-before",
   "start-of-function",
   "inside-frame",
+  "outermost-frame",
   "above-bottom",
   "not-canonical",
 ];
@@ -169,9 +173,12 @@ function theirsAlone(
   const callee = frames[below?.frame ?? -1];
   const caller = frames[above?.frame ?? -1];
   if (!callee) return undefined;
-  if (caller && (caller.trust === "cfi" || caller.trust === "frame_pointer")) {
-    for (let slot: bigint = callee.sp; slot < caller.sp; slot += BigInt(dump.pointerSize))
-      if (wordAt(dump, slot) === returns) return "inside-frame";
+  const outermost = caller?.trust === "scan" && isOutermost(dump, callee);
+  if (caller && (caller.trust === "cfi" || caller.trust === "frame_pointer" || outermost)) {
+    // The highest word of a frame is its return address.
+    const top = caller.sp - BigInt(dump.pointerSize);
+    for (let slot: bigint = callee.sp; slot < top; slot += BigInt(dump.pointerSize))
+      if (wordAt(dump, slot) === returns) return outermost ? "outermost-frame" : "inside-frame";
   }
   if (!caller && end === "bottom" && theirs.trust === "scan" && isOutermost(dump, callee)) return "above-bottom";
   return undefined;
