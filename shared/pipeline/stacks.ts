@@ -51,6 +51,7 @@ export async function analyzeStacks(
   const provider = new Symbolizer({
     supplier: symbols?.supplier ?? NO_SUPPLIER,
     attach: (source) => runner.attach(countingSource(source, symbolIo)),
+    count: (source) => countingSource(source, symbolIo),
     notes,
     ...(symbols?.demangle ? { demangle: symbols.demangle } : {}),
   });

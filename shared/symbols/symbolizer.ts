@@ -22,6 +22,8 @@ export interface SymbolizerOptions {
   readonly supplier: SymbolSupplier;
   /** Gives a file's bytes to the steps that will ask for symbols: the step runner's. */
   readonly attach: (source: ByteSource) => FetchedBytes;
+  /** Counts what is read of a file that is indexed before it is attached. */
+  readonly count?: (source: ByteSource) => ByteSource;
   /** Files that are damaged are noted here. */
   readonly notes: Notes;
   readonly demangle?: Demangle;
@@ -178,9 +180,9 @@ export class Symbolizer implements SymbolProvider {
   }
 
   async #prepare({ kind, source }: CandidateFile): Promise<Opened> {
-    const { attach, notes } = this.#options;
+    const { attach, notes, count } = this.#options;
     if (kind !== "breakpad") return { kind, bytes: attach(source) };
-    const indexed = await indexBreakpad(source, notes);
+    const indexed = await indexBreakpad(count?.(source) ?? source, notes);
     return { kind, indexed, bytes: indexed?.kept ?? attach(source) };
   }
 }
