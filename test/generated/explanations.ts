@@ -30,7 +30,7 @@ const EXPLANATIONS: readonly Explanation[] = [
     covers: (miss, { options }) => miss.field === "processes: count" && options.includes("1000"),
   },
   {
-    reason: "a live dump has no culprit; nt is named, as its own frames are the only ones",
+    reason: "a live dump has no culprit: nothing crashed, nobody is named",
     covers: (miss, { scenario }) => miss.field === "culprit" && scenario === "0x161",
   },
   {

@@ -1,11 +1,5 @@
-import { memorySource } from "../../../shared/bytes/byte-source.ts";
-import type {
-  CandidateFile,
-  ModuleIdentity,
-  SymbolFileKind,
-  SymbolSupplier,
-} from "../../../shared/symbols/symbol-supplier.ts";
-import { synthPe } from "./synth-pe.ts";
+import type { SymbolSupplier } from "../../../shared/symbols/symbol-supplier.ts";
+import { storeOf } from "./symbol-store.ts";
 
 /**
  * A symbol store for the Registry_File_Failure sample: the kernel's image, found by its time stamp and size as the
@@ -15,8 +9,6 @@ import { synthPe } from "./synth-pe.ts";
 
 const KERNEL_BASE = 0x804d4000;
 const TIMESTAMP = 0x3ea80977;
-const SIZE = 0x214000;
-const DEBUG_ID = "0123456789ABCDEF0123456789ABCDEF1";
 
 /** Instruction, function, offset: each line of the sample's STACK_TEXT. */
 const NAMES: readonly (readonly [number, string, number])[] = [
@@ -29,52 +21,8 @@ const NAMES: readonly (readonly [number, string, number])[] = [
   [0x805319c6, "KiThreadStartup", 0x16],
 ];
 
-function symbolFile(): Uint8Array {
-  const publics = NAMES.map(([at, name, offset]) => `PUBLIC ${(at - offset - KERNEL_BASE).toString(16)} 0 ${name}`);
-  const lines = [`MODULE windows x86 ${DEBUG_ID} ntoskrnl.pdb`, ...publics.sort()];
-  return new TextEncoder().encode(`${lines.join("\n")}\n`);
-}
-
-/** The image whose debug directory names {@link DEBUG_ID}. */
-function imageFile(timestamp: number): Uint8Array {
-  const guid = Uint8Array.of(
-    0x67,
-    0x45,
-    0x23,
-    0x01,
-    0xab,
-    0x89,
-    0xef,
-    0xcd,
-    0x01,
-    0x23,
-    0x45,
-    0x67,
-    0x89,
-    0xab,
-    0xcd,
-    0xef,
-  );
-  return synthPe({ timestamp, sizeOfImage: SIZE, guid, age: 1, pdb: "ntoskrnl.pdb" });
-}
-
-function fileOf(module: ModuleIdentity, kind: SymbolFileKind, timestamp: number): Uint8Array | undefined {
-  if (kind === "pe" && module.codeFile?.toLowerCase() === "ntoskrnl.exe" && module.codeId === "3ea80977214000")
-    return imageFile(timestamp);
-  return kind === "breakpad" && module.debugFile === "ntoskrnl.pdb" && module.debugId === DEBUG_ID
-    ? symbolFile()
-    : undefined;
-}
-
 /** The store; with another time stamp in the image, one of another build under the same name. */
-export function seedStore(timestamp = TIMESTAMP): SymbolSupplier {
-  return {
-    find: async (module, kinds) => ({
-      files: kinds.flatMap((kind): CandidateFile[] => {
-        const bytes = fileOf(module, kind, timestamp);
-        return bytes ? [{ kind, origin: `seed/${kind}`, source: memorySource(bytes) }] : [];
-      }),
-      lookedIn: ["seed"],
-    }),
-  };
+export function seedStore(fileTimestamp = TIMESTAMP): SymbolSupplier {
+  const records = NAMES.map(([at, name, offset]) => `PUBLIC ${(at - offset - KERNEL_BASE).toString(16)} 0 ${name}`);
+  return storeOf({ name: "ntoskrnl.exe", timestamp: TIMESTAMP, size: 0x214000, cpu: "x86", records, fileTimestamp });
 }
