@@ -10,10 +10,11 @@ import { hintedArgument } from "../report/exception-fields.ts";
 import { ModuleMap } from "../stackwalk/module-map.ts";
 import { AddressMap } from "../triage/instruction/address-map.ts";
 import { type Disassembler, type LoadDisassembler, MAX_INSTRUCTION_BYTES } from "../triage/instruction/disassembler.ts";
-import { explainFault, pointerTarget } from "../triage/instruction/explain-fault.ts";
+import { explainFault } from "../triage/instruction/explain-fault.ts";
 import type { CodeAt, InstructionFacts, ListedCode } from "../triage/instruction/instruction-facts.ts";
+import { pointerTarget } from "../triage/instruction/operands.ts";
 import { reportedAccess } from "../triage/instruction/reported-access.ts";
-import { moduleLabel } from "../triage/module-at.ts";
+import { baseName, moduleLabel, unloadedModuleAt } from "../triage/module-at.ts";
 import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 import type { Words } from "../triage/words/words.ts";
 import type { Stacks } from "./stacks.ts";
@@ -118,8 +119,13 @@ function placesOf(
   for (const frames of threads.values()) for (const { frame } of frames) if (frame.module) known.add(frame.module);
   const places = new Map<bigint, string>();
   for (const address of addresses) {
-    const found = address === undefined ? undefined : modules.find(address);
-    if (address === undefined || !found) continue;
+    if (address === undefined) continue;
+    const found = modules.find(address);
+    if (!found) {
+      const gone = unloadedModuleAt(dump, address as VirtualAddress);
+      if (gone) places.set(address, `<Unloaded_${baseName(gone.path)}>+0x${(address - gone.base).toString(16)}`);
+      continue;
+    }
     const label = moduleLabel(dump, found.module);
     const rva = Number(address - found.base);
     const hit = known.has(found.module) ? provider.forModule(found.module)?.lookup(rva) : undefined;

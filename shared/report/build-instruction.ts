@@ -1,8 +1,8 @@
 import { hexAddress } from "../dump/address.ts";
 import type { Dump } from "../dump/dump.ts";
 import { isNonCanonical } from "../triage/instruction/effective-address.ts";
-import { integerOf } from "../triage/instruction/explain-fault.ts";
 import type { InstructionFacts, OperandFacts } from "../triage/instruction/instruction-facts.ts";
+import { integerOf } from "../triage/instruction/operands.ts";
 import { addressClass } from "./build-exception.ts";
 import type { CrashReport } from "./crash-report.ts";
 import { codeBytesText, codeText, operandValues } from "./instruction-line.ts";

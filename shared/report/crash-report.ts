@@ -212,7 +212,7 @@ export const crashReportSchema = z.object({
           /** Bytes. */
           size: pub(count.nullable()),
           follows_from_registers: pub(z.boolean().nullable()),
-          /** stack-exhausted, null-pointer, non-canonical, misaligned, guard-page, not-executable, read-only, unmapped, kernel-address */
+          /** stack-exhausted, null-pointer, non-canonical, misaligned, guard-page, unloaded-image, not-executable, read-only, unmapped, kernel-address */
           cause: pub(text),
           /** Bytes from null, negative below it. */
           null_offset: pub(z.int().nullable()),

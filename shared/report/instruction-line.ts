@@ -1,7 +1,7 @@
 import type { Dump } from "../dump/dump.ts";
 import type { AddressPart } from "../triage/instruction/disassembler.ts";
-import { integerOf, pointerTarget } from "../triage/instruction/explain-fault.ts";
 import type { CodeAt, InstructionFacts, OperandFacts } from "../triage/instruction/instruction-facts.ts";
+import { integerOf, pointerTarget } from "../triage/instruction/operands.ts";
 import { oneLine, ticked } from "./text/format.ts";
 
 /** Instructions as WinDbg lists them: address, bytes, text, and behind it what its operands held. */

@@ -10,6 +10,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   "non-canonical": "an address that nothing can map",
   misaligned: "not aligned as the instruction needs it",
   "guard-page": "a guard page",
+  "unloaded-image": "an image that was unloaded",
   "not-executable": "memory that must not be executed",
   "read-only": "memory that must not be written",
   unmapped: "nothing is mapped there",

@@ -34,6 +34,17 @@ export class AddressMap {
     return region !== undefined && permits(region, access);
   }
 
+  /**
+   * Whether so much around an address is good that flips of its bits would hit something by chance: without a list of
+   * regions, where images lie side by side.
+   */
+  isCrowded(address: bigint): boolean {
+    if (this.regions.length > 0) return false;
+    const { modules } = this.#dump;
+    const gap = (one: bigint, other: bigint): boolean => one - other < CROWD_BYTES && other - one < CROWD_BYTES;
+    return modules.filter(({ base }) => gap(base, address)).length >= CROWD;
+  }
+
   /** Whether good memory lies within some bytes of an address: an overrun ends there, a wild pointer seldom does. */
   nearAllowed(address: bigint, access: Access | undefined, bytes: bigint): boolean {
     return this.allows(address - bytes, access) || this.allows(address + bytes, access);
@@ -53,6 +64,10 @@ export class AddressMap {
     return (before !== undefined && usable(before)) || (after !== undefined && usable(after));
   }
 }
+
+/** So many images within so many bytes are a crowd: kernels load all of theirs there. */
+const CROWD = 8;
+const CROWD_BYTES = 0x1000_0000n;
 
 /** Larger runs are reserved for something else. */
 const MAX_GUARD_BYTES = 0x8000n;

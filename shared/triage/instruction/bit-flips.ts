@@ -35,6 +35,7 @@ const LOW_ADDRESS = 0x2000n;
 export function bitFlips(input: BitFlipInput): BitFlip[] {
   const { address, access, map } = input;
   if (address < NULL_PAGES || map.allows(address, access) || map.nearAllowed(address, access, OVERRUN_BYTES)) return [];
+  if (map.isCrowded(address)) return [];
   const wild = isNonCanonical(input.context.cpu, address);
   const found = [...registerFlips(input, wild), ...flipsOf(input, wild)];
   const seen = new Set<bigint>();

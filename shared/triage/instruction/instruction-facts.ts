@@ -45,6 +45,7 @@ export type FaultCause =
   | "non-canonical"
   | "misaligned"
   | "guard-page"
+  | "unloaded-image"
   | "not-executable"
   | "read-only"
   | "unmapped"
