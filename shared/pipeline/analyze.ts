@@ -174,6 +174,7 @@ async function finish(
     crashType: crash?.type,
     ...(stop ? { stop } : {}),
     ...(stacks ? { frames: stacks.verdictFrames } : {}),
+    ...(instruction?.stackExhausted ? { stackExhausted: true } : {}),
   });
   const followup = explained && verdict.address !== undefined ? await listCode(explained, verdict.address) : undefined;
   const report = buildReport({

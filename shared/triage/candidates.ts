@@ -31,6 +31,8 @@ export interface VerdictInput {
   readonly stop?: StopFacts;
   /** The crashing thread from the fault on, innermost first. */
   readonly frames?: readonly VerdictFrame[];
+  /** The failed access is the end of the thread's stack. */
+  readonly stackExhausted?: boolean;
 }
 
 /** Something that may be the culprit or lie in it, and what it counts for. */

@@ -86,7 +86,7 @@ function bucketSymbol(blamed: Suspect | undefined): string | undefined {
 }
 
 function bucketStrings(input: VerdictInput, blamed: Suspect | undefined, plumbing: boolean) {
-  const { dump, stop, crashType } = input;
+  const { dump, stop, crashType, stackExhausted = false } = input;
   const label = blamed && blameLabel(dump, blamed);
   const symbol = bucketSymbol(blamed);
   const name = symbol === undefined ? undefined : bucketFunction(symbol);
@@ -97,7 +97,7 @@ function bucketStrings(input: VerdictInput, blamed: Suspect | undefined, plumbin
       defaultBucketId: defaultBucketId(dump.system.osBuild),
     };
   }
-  const failure = userFailureClass(dump, crashType);
+  const failure = userFailureClass(dump, crashType, stackExhausted);
   const place = `${label ?? "unknown"}!${name ?? "Unknown"}`;
   return {
     bucketString: userBucket(dump, failure, place, plumbing || blamed === undefined),

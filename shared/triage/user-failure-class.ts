@@ -32,12 +32,14 @@ const NULL_PAGE_LIMIT = 0x10000n;
 
 /**
  * @param crashType `crash_info.type` of the report; the class of what Windows did not raise
+ * @param stackExhausted the failed access is the end of the stack, whatever exception it raised
  */
-export function userFailureClass(dump: Dump, crashType: string | undefined): string {
+export function userFailureClass(dump: Dump, crashType: string | undefined, stackExhausted = false): string {
   const { exception } = dump;
   if (!exception) return "NO_EXCEPTION";
   if (dump.system.os !== "Windows NT") return (crashType ?? "UNKNOWN").toUpperCase().replace(/[^A-Z0-9]+/g, "_");
-  return `${windowsClass(exception, crashType)}${isVerified(dump) ? "_AVRF" : ""}`;
+  const overflow = stackExhausted && exception.code === ACCESS_VIOLATION;
+  return `${overflow ? "STACK_OVERFLOW" : windowsClass(exception, crashType)}${isVerified(dump) ? "_AVRF" : ""}`;
 }
 
 function windowsClass({ code, parameters }: DumpException, crashType: string | undefined): string {

@@ -72,6 +72,13 @@ export const PUBLIC_STOPS: readonly PublicStop[] = [
     symbol: "gwdrv+424e",
   },
   {
+    code: 0x133,
+    args: ["1", "1e00", "@nt", "0"],
+    frames:
+      "nt!KeBugCheckEx nt!KeAccumulateTicks+3d5 nt!KiUpdateRunTime+c9 vmbkmclr!InpProcessQueue nt!ExpWorkerThread+105",
+    bucket: "0x133_ISR_vmbkmclr!InpProcessQueue",
+  },
+  {
     code: 0x139,
     args: ["3", "ffffc2857eb13850", "ffffc2857eb137a8", "0"],
     process: "System",

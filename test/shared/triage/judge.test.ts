@@ -208,6 +208,69 @@ describe("judge", () => {
     expect(verdict.bucketString).toBe(`${expected}_c0000005_app.exe!Unknown`);
   });
 
+  it("calls an access violation at the end of the stack a stack overflow", () => {
+    const dump = userDump();
+    const verdict = judge({ dump, crashType: undefined, stackExhausted: true });
+    expect(verdict.bucketString).toBe("STACK_OVERFLOW_c0000005_app.exe!Unknown");
+  });
+
+  it.each([
+    [0xe0434352, [0x80131509n, 1n], "CLR_EXCEPTION_80131509_app.exe!Unknown"],
+    [0xe06d7363, [0x19930520n, 1n, 2n], "CPP_EXCEPTION_e06d7363_app.exe!Unknown"],
+    [0xc0000374, [], "HEAP_CORRUPTION_c0000374_app.exe!Unknown"],
+    [0xdeadbeef, [], "APPLICATION_FAULT_deadbeef_app.exe!Unknown"],
+  ] as const)("names exception %p %p: %s", (code, parameters, expected) => {
+    const dump = userDump();
+    const exception = { ...(dump.exception as NonNullable<Dump["exception"]>), code, parameters: [...parameters] };
+    expect(judge({ dump: { ...dump, exception }, crashType: undefined }).bucketString).toBe(expected);
+  });
+
+  it("says whose heap is damaged where only system libraries noticed", () => {
+    const dump = userDump({ process: { name: "shop.exe" } });
+    const exception = {
+      ...(dump.exception as NonNullable<Dump["exception"]>),
+      code: 0xc0000374,
+      address: virtualAddress(0x7ff800000010n),
+    };
+    const { bucketString } = judge({ dump: { ...dump, exception }, crashType: undefined });
+    expect(bucketString).toBe("HEAP_CORRUPTION_c0000374_heap_corruption!shop.exe");
+  });
+
+  it("marks failures under Application Verifier", () => {
+    const dump = userDump();
+    const modules = [...dump.modules, image(0x7ff900000000n, "C:\\Windows\\System32\\verifier.dll")];
+    expect(judge({ dump: { ...dump, modules }, crashType: undefined }).bugcheckStr).toBe("NULL_CLASS_PTR_WRITE_AVRF");
+  });
+
+  it("steps over the call that raised the stop, known by its arguments", () => {
+    const dump = kernelDump(0x1a, [0x5003n, 1n, 2n, 3n]);
+    const frame = (offset: bigint, args: bigint[]) => ({ address: virtualAddress(NT + offset), trust: "cfi", args });
+    const frames = [frame(0x500n, [0x1an, 0x5003n, 1n, 2n]), frame(0x700n, [1n, 2n, 3n, 4n])];
+    const verdict = judge({ dump, crashType: undefined, frames });
+    expect(verdict.offset).toBe(0x700);
+    expect(verdict.reasons[0]?.seen).toContain("the call that raised it");
+  });
+
+  it("never blames a program for a stop of the kernel, nor the stack where it only noticed", () => {
+    const frames = [
+      { address: virtualAddress(DRIVER + 0x10n), trust: "cfi" },
+      { address: virtualAddress(0x7ff800000010n), trust: "cfi" },
+    ];
+    const dump = kernelDump(0x9f, [3n, 1n, 2n, 3n]);
+    const verdict = judge({
+      dump,
+      crashType: undefined,
+      frames,
+      stop: decodeStop({ dump, words, notes: new Notes() }),
+    });
+    expect(verdict).toMatchObject({ bucketString: "0x9F_3", confidence: "none" });
+    expect(verdict.reasons.map(({ rule }) => rule)).toEqual(["stack", "stack", "context-ip", "stop-blame"]);
+    const program = kernelDump(0x1a, [0x5003n, 1n, 2n, 3n], {
+      modules: [image(NT, "ntoskrnl.exe"), image(0x7ff800000000n, "C:\\app\\app.exe")],
+    });
+    expect(judge({ dump: program, crashType: undefined, frames: frames.slice(1) }).module?.path).toBe("ntoskrnl.exe");
+  });
+
   it("keeps programs apart that die in the same system library", () => {
     const inNtdll = (name: string) => {
       const dump = userDump({ process: { name } });
