@@ -145,8 +145,17 @@ export class ThreadWalk {
     const leads = caller.trust === "cfi" || caller.interrupted === true;
     if (!leads || this.#entered.has(caller.sp)) return undefined;
     if (moved && caller.interrupted !== true && this.#pastEnd(frame.sp, caller.sp)) return "end";
-    if (!moved && caller.interrupted !== true) return undefined;
+    if (!moved && caller.interrupted !== true && !this.#leavesFor(frame.sp, caller)) return undefined;
     return this.#entered.size > MAX_STACK_SWITCHES ? undefined : caller;
+  }
+
+  /** Code that switched stacks by itself keeps the old one in its frame register: another stack that is there, with code to return to. */
+  #leavesFor(from: bigint, { ip, sp }: Caller): boolean {
+    const { bounds, modules, stack } = this.#scene;
+    if (!bounds) return false;
+    const isInside = (address: bigint): boolean => address >= bounds.start && address - bounds.start < bounds.size;
+    if (!isInside(from) || isInside(sp)) return false;
+    return modules.find(ip - this.#cpu.callBytes) !== undefined && stack.pointer(sp) !== undefined;
   }
 
   /** Whether a step up leaves the memory of the thread's stack. */

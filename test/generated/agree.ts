@@ -1,6 +1,8 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { walkFile } from "../support/walk-file.ts";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type WalkSources, walkFile } from "../support/walk-file.ts";
 
 /**
  * Walks every dump of a folder and writes the stacks as `OUT/NAME.dmp.json`, in the form that scorers of
@@ -8,15 +10,19 @@ import { walkFile } from "../support/walk-file.ts";
  * `node test/generated/agree.ts DUMPS OUT [--images DIR]... [--symbols DIR]...`
  * --images: PE images in SymStore's layout or flat, checked by time stamp and size; --symbols: stores of
  * symbol files and images.
+ *
+ * `node test/generated/agree.ts DUMPS --table [--scorer PATH/agree.py]` scores them against the walks of Microsoft's
+ * dbghelp that lie beside the dumps, with all that DUMPS has of symbols and images, and with less and less of it.
+ * Stacks that cross images of the system above an own frame are counted apart.
  */
 
-async function main([dumps, out, ...args]: readonly string[]): Promise<void> {
-  if (!dumps || !out) throw new Error("usage: agree.ts DUMPS OUT [--images DIR]... [--symbols DIR]...");
-  const all = (name: string): string[] => args.flatMap((arg, at) => (arg === name ? [args[at + 1] ?? ""] : []));
-  const sources = { images: all("--images"), symbols: all("--symbols") };
+/** Where Debian's libwine puts its images. */
+const WINE = "/usr/lib/x86_64-linux-gnu/wine/x86_64-windows";
+const SCORER = join(import.meta.dirname, "../../../shared/tools/agree.py");
+
+async function walkAll(dumps: string, out: string, sources: WalkSources): Promise<number> {
   mkdirSync(out, { recursive: true });
   let milliseconds = 0;
-  const started = performance.now();
   for (const name of readdirSync(dumps).filter((file) => file.endsWith(".dmp"))) {
     const { dump, threads, walkMs, notes } = await walkFile(join(dumps, name), sources);
     milliseconds += walkMs;
@@ -26,6 +32,72 @@ async function main([dumps, out, ...args]: readonly string[]): Promise<void> {
       JSON.stringify({ crash_info: { crashing_thread: dump.crashingThread }, threads }),
     );
   }
+  return milliseconds;
+}
+
+interface Reference {
+  readonly own_modules: readonly string[];
+  readonly crashing_thread_id: number | null;
+  readonly threads: readonly {
+    readonly thread_id: number;
+    readonly frames: readonly { readonly module: string | null }[];
+  }[];
+}
+
+/** Whether a foreign frame lies above an own one on the crashing stack. */
+function crossesSystem(dumps: string, name: string): boolean {
+  const path = join(dumps, `${name}.expected.dbghelp.json`);
+  const { own_modules, crashing_thread_id, threads } = JSON.parse(readFileSync(path, "utf8")) as Reference;
+  const frames = threads.find(({ thread_id }) => thread_id === crashing_thread_id)?.frames ?? [];
+  const own = frames.map(({ module }) => module !== null && own_modules.includes(module));
+  // Frame 0 may lie where nothing is, and a walk goes on from there without an image.
+  return own.some((isOwn, at) => !isOwn && frames[at]?.module !== null && own.lastIndexOf(true) > at);
+}
+
+function score(dumps: string, out: string, scorer: string): string {
+  const text = execFileSync("python3", [scorer, dumps, out, "--suffix", ".json", "--per-dump"], { encoding: "utf8" });
+  const marks = [...text.matchAll(/^(\S+\.dmp) +(\S+) +own/gm)].map(([, name = "", mark]) => ({ name, mark }));
+  const crashes = marks.filter(({ mark }) => mark !== "-");
+  const crossing = crashes.filter(({ name }) => crossesSystem(dumps, name));
+  const plain = crashes.filter((one) => !crossing.includes(one));
+  const exact = (some: typeof marks): string =>
+    `${some.filter(({ mark }) => mark === "exact").length} of ${some.length}`;
+  const total = (key: string): string => new RegExp(`${key}=([^ =]+)`).exec(text)?.[1]?.replace("/", " of ") ?? "-";
+  return [
+    ...[exact(crashes), exact(plain), exact(crossing), total("crash_own"), total("own_found"), total("bogus_own")],
+    ...[total("func"), total("line")],
+  ].join(" | ");
+}
+
+async function printTable(dumps: string, scorer: string): Promise<void> {
+  if (!existsSync(scorer)) throw new Error(`no scorer at ${scorer}: name agree.py with --scorer`);
+  const store = join(dumps, "symstore");
+  const sym = join(dumps, "sym");
+  const settings: [string, WalkSources][] = [
+    ["PE and PDB, images of the system", { symbols: [store], images: [WINE] }],
+    [".sym, images of the system", { symbols: [sym], images: [WINE] }],
+    ["PE and PDB", { symbols: [store] }],
+    [".sym", { symbols: [sym] }],
+    ["nothing", {}],
+  ];
+  const folder = mkdtempSync(join(tmpdir(), "stopcode-agree-"));
+  process.stdout.write(
+    "| at hand | exact | of these within own code | across the system | own frames alone | own frames found | own frames that never were | functions | lines |\n",
+  );
+  process.stdout.write(`|${" --- |".repeat(9)}\n`);
+  for (const [name, sources] of settings) {
+    await walkAll(dumps, folder, sources);
+    process.stdout.write(`| ${name} | ${score(dumps, folder, scorer)} |\n`);
+  }
+  rmSync(folder, { recursive: true });
+}
+
+async function main([dumps, out, ...args]: readonly string[]): Promise<void> {
+  if (!dumps || !out) throw new Error("usage: agree.ts DUMPS OUT [--images DIR]... [--symbols DIR]... | DUMPS --table");
+  const all = (name: string): string[] => args.flatMap((arg, at) => (arg === name ? [args[at + 1] ?? ""] : []));
+  if (out === "--table") return printTable(resolve(dumps), all("--scorer")[0] ?? SCORER);
+  const started = performance.now();
+  const milliseconds = await walkAll(dumps, out, { images: all("--images"), symbols: all("--symbols") });
   const whole = performance.now() - started;
   process.stdout.write(`walked in ${milliseconds.toFixed(1)} ms, with opening and names ${whole.toFixed(1)} ms\n`);
 }

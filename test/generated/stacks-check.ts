@@ -1,23 +1,27 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { openFile } from "../../shared/adapters/files/file-source.ts";
 import { countingSource } from "../../shared/bytes/byte-source.ts";
 import { coalescingSource } from "../../shared/bytes/coalescing-source.ts";
 import { StepRunner } from "../../shared/bytes/step-runner.ts";
-import type { Dump } from "../../shared/dump/dump.ts";
 import { openDump } from "../../shared/dump/open-dump.ts";
 import { attemptTogether, Notes } from "../../shared/notes.ts";
 import type { StackFrame } from "../../shared/stackwalk/frame.ts";
-import { NO_SYMBOLS, type SymbolProvider } from "../../shared/stackwalk/symbol-provider.ts";
+import { NO_SYMBOLS } from "../../shared/stackwalk/symbol-provider.ts";
 import { walkThreads } from "../../shared/stackwalk/walk-threads.ts";
-import { openImage } from "../support/image-provider.ts";
+import { judge } from "../../shared/triage/judge.ts";
+import { kernelReason } from "../../shared/triage/kernel-reason.ts";
+import { decodeStop } from "../../shared/triage/stop-codes/decode-stop.ts";
+import { ALL_WORDS, loadWords } from "../../shared/triage/words/words.ts";
+import { makeDump } from "./make-dump.ts";
+import { type ComparedStack, compareStack, hex, providerOf, type StackTruth } from "./stack-truth.ts";
 
 /**
- * Compares stacks of generated kernel dumps with their truth, frame by frame:
- * `node test/generated/stacks-check.ts GENERATOR [--type T]... [--arch A] [--only S]... [--images] [--waiting] [--list] [-- GENERATOR OPTIONS]`
- * GENERATOR is the generator's mkdump.py; --images gives the image files that the dump was made of. Not part of
- * the tests: the generator is no part of the project.
+ * Compares stacks of generated kernel dumps with their truth, frame by frame, and whom they blame:
+ * `node test/generated/stacks-check.ts GENERATOR [--type T]... [--arch A] [--only S]... [--images] [--waiting] [--list] [--all] [-- GENERATOR OPTIONS]`
+ * GENERATOR is the generator's mkdump.py; --images gives the image and symbol files that the dump was made of, else
+ * walks go by what is in the dump; --waiting walks threads that waited, too; --all takes every type and ends with a
+ * table of types. Not part of the tests: the generator is no part of the project.
  */
 
 const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
@@ -28,109 +32,108 @@ const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
   x86: ["0xD1", "0x8E", "0x7E", "0xC0000218"],
   arm64: ["0xD1", "0x7E", "0x1E", "0x139_3"],
 };
+const WIDE_TYPES =
+  "full bitmap-full bitmap-kernel automatic active live kernel kernel-user complete triage:dbgeng triage:kernel summary";
+const TYPES: Readonly<Record<string, readonly string[]>> = {
+  x64: WIDE_TYPES.split(" "),
+  arm64: WIDE_TYPES.split(" "),
+  x86: ["full", "summary", "triage"],
+};
 
-interface TruthFrame {
-  readonly ip: string;
-  readonly sp?: string;
-  readonly module: string | null;
-  readonly offset: string | null;
-  readonly symbol: string | null;
-  readonly user: boolean;
-  readonly stack_in_dump: boolean;
+interface Row {
+  dumps: number;
+  equal: number;
+  right: number;
+  wanted: number;
+  stale: number;
+  others: number;
+  othersEqual: number;
+  named: number;
+  sameName: number;
+  culprits: number;
 }
+const EMPTY: Row = {
+  ...{ dumps: 0, equal: 0, right: 0, wanted: 0, stale: 0 },
+  ...{ others: 0, othersEqual: 0, named: 0, sameName: 0, culprits: 0 },
+};
 
-interface Truth {
-  readonly modules: readonly { readonly base: string; readonly image_file: string | null }[];
-  readonly stack: readonly TruthFrame[];
-  readonly other_threads?: readonly { readonly ethread: string; readonly stack: readonly TruthFrame[] }[];
-}
+const flag = (name: string): boolean => process.argv.includes(`--${name}`);
 
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
-
-/** The images that the generator used, by the base of the module. */
-function imagesOf(truth: Truth, generator: string): SymbolProvider {
-  const images = new Map<string, ReturnType<typeof openImage>>();
-  for (const { base, image_file } of truth.modules) {
-    if (image_file === null) continue;
-    const path = image_file.startsWith("/") ? image_file : join(dirname(generator), image_file);
-    images.set(base, openImage(path));
-  }
-  return { forModule: () => undefined, image: ({ base }) => images.get(hex(base))?.image };
-}
-
-/** Frames that what is in the dump can tell: the user part ends with the frame whose stack is missing. */
-function recoverable(stack: readonly TruthFrame[]): readonly TruthFrame[] {
-  // Triage dumps hold the kernel's stack, which the truth does not count as memory.
-  const isTriage = stack.every(({ stack_in_dump }) => !stack_in_dump);
-  const lost = stack.findIndex(({ stack_in_dump, user }) => (isTriage ? user : !stack_in_dump));
-  return lost < 0 ? stack : stack.slice(0, lost + 1);
-}
-
-interface Compared {
-  readonly right: number;
-  readonly wanted: number;
-  readonly ours: number;
-  /** Frames of ours that the whole truth does not have. */
-  readonly bogus: number;
-  readonly lines: readonly string[];
-}
-
-function compare(all: readonly TruthFrame[], frames: readonly StackFrame[]): Compared {
-  // The registers in a header may be those of the fault, some frames up.
-  const first = frames[0] ? all.findIndex(({ ip }) => ip === hex((frames[0] as StackFrame).ip)) : 0;
-  const truth = all.slice(Math.max(0, first));
-  const wanted = recoverable(truth);
-  let right = 0;
-  while (right < wanted.length && frames[right] && hex((frames[right] as StackFrame).ip) === wanted[right]?.ip)
-    right += 1;
-  const known = new Set(truth.map(({ ip }) => ip));
-  const bogus = frames.filter(({ ip }) => !known.has(hex(ip))).length;
-  const lines = Array.from({ length: Math.max(wanted.length, frames.length) }, (_, at) => {
-    const [frame, is] = [frames[at], truth[at]];
-    const ours = frame ? `${hex(frame.ip)} ${frame.trust} sp ${hex(frame.sp)}` : "-";
-    return `    ${at} ${ours} | ${is?.ip ?? "-"} ${is?.symbol ?? ""}`;
-  });
-  return { right, wanted: wanted.length, ours: frames.length, bogus, lines };
-}
-
-async function check(file: string, generator: string, withImages: boolean): Promise<void> {
+async function check(file: string, generator: string, row: Row): Promise<void> {
   const local = await openFile(file);
   const source = countingSource(local.source);
   const notes = new Notes();
   const runner = new StepRunner(coalescingSource(source));
   await runner.prefetch();
-  const dump: Dump = await openDump(runner, notes);
-  const before = { ...source.counts };
-  const truth = JSON.parse(readFileSync(`${file}.truth.json`, "utf8")) as Truth;
-  const walk = walkThreads(dump, withImages ? imagesOf(truth, generator) : NO_SYMBOLS, {
-    waiting: process.argv.includes("--waiting"),
-  });
-  const started = performance.now();
+  const dump = await openDump(runner, notes);
+  const truth = JSON.parse(readFileSync(`${file}.truth.json`, "utf8")) as StackTruth;
+  const { provider, close } = flag("images")
+    ? providerOf(truth, generator, runner, notes)
+    : { provider: NO_SYMBOLS, close: async () => {} };
+  const walk = walkThreads(dump, provider, { waiting: flag("waiting") });
   await attemptTogether(runner, notes, "stacks", walk.tasks);
-  const took = performance.now() - started;
-  await local.close();
   const crashed = walk.stacks.find(({ thread }) => thread === dump.crashingThread);
-  if (!crashed) {
-    process.stdout.write(`DIFF ${file.replace(/^.*\//, "")}: no crashing thread\n`);
-    return;
-  }
-  const main = compare(truth.stack, crashed.frames);
-  const good = main.right === main.wanted && main.bogus === 0;
-  const others = walk.stacks.filter(({ thread, frames }) => thread !== dump.crashingThread && frames.length > 0);
-  let othersRight = 0;
-  for (const { thread, frames } of others) {
+  const name = (frame: StackFrame): string | undefined => {
+    const hit =
+      frame.module && frame.lookupRva !== undefined
+        ? provider.forModule(frame.module)?.lookup(frame.lookupRva)
+        : undefined;
+    return hit && frame.rva !== undefined ? `${hit.name}+${hex(BigInt(frame.rva - hit.rva))}` : undefined;
+  };
+  const compare = (is: StackTruth["stack"], frames: readonly StackFrame[]): Promise<ComparedStack> =>
+    runner.run(() => compareStack(dump, is, frames, name));
+  const main = await compare(truth.stack, crashed?.frames ?? []);
+  let others = 0;
+  let othersEqual = 0;
+  for (const { thread, frames } of walk.stacks) {
     const address = dump.threads[thread]?.address;
     const is = truth.other_threads?.find(({ ethread }) => address !== undefined && BigInt(ethread) === address);
-    const result = is && compare(is.stack, frames);
-    if (result && result.right === result.wanted && result.bogus === 0) othersRight += 1;
+    if (thread === dump.crashingThread || frames.length === 0 || !is) continue;
+    const result = await compare(is.stack, frames);
+    others += 1;
+    if (result.right === result.wanted && result.bogus === 0) othersEqual += 1;
+    else if (flag("list")) process.stdout.write(`${result.lines.join("\n")}\n`);
   }
-  const cost = `${source.counts.requests - before.requests} requests, ${source.counts.rounds - before.rounds} rounds, ${took.toFixed(1)} ms`;
+  const words = await loadWords(ALL_WORDS);
+  const stop = await runner.run(() => decodeStop({ dump, words, notes: new Notes() }));
+  const fault = crashed?.frames.findIndex(({ interrupted, ip }) => interrupted && ip === stop.faultingContext?.pc);
+  const shown = crashed?.frames.slice(Math.max(0, fault ?? 0)) ?? [];
+  const frames = [];
+  for (const frame of shown) {
+    const symbol = (await runner.run(() => name(frame)))?.replace(/\+0x[0-9a-f]+$/, "");
+    frames.push({ address: frame.ip, trust: frame.trust, ...(symbol === undefined ? {} : { symbol }) });
+  }
+  const verdict = judge({ dump, crashType: kernelReason(dump, words)?.type, stop, frames });
+  const blamed = (verdict.module?.path ?? verdict.unloadedModule?.path ?? verdict.imageName ?? "")
+    .replace(/^.*\\/, "")
+    .replace(/\.[a-z]+$/i, "")
+    .toLowerCase();
+  const culprit = truth.expect.culprit.toLowerCase();
+  // A live dump blames nobody, or the kernel that made it.
+  const isNt = /^(ntoskrnl|nt)?$/.test(blamed);
+  const sameCulprit = (blamed !== "" && culprit.includes(blamed)) || (isNt && /^nt | nt |no crash/.test(culprit));
+  await close();
+  await local.close();
+  const equal = main.right === main.wanted && main.bogus === 0;
+  const add: Row = {
+    ...{
+      dumps: 1,
+      equal: Number(equal),
+      right: main.right,
+      wanted: main.wanted,
+      stale: main.bogus,
+      others,
+      othersEqual,
+    },
+    ...{ named: main.named, sameName: main.sameName, culprits: Number(sameCulprit) },
+  };
+  for (const key of Object.keys(row) as (keyof Row)[]) row[key] += add[key];
   process.stdout.write(
-    `${good ? "ok  " : "DIFF"} ${file.replace(/^.*\//, "")}: ${main.right}/${main.wanted} frames, ours ${main.ours}, bogus ${main.bogus}, ` +
-      `end ${crashed.end}; others ${othersRight}/${others.length} of ${truth.other_threads?.length ?? 0}; ${cost}\n`,
+    `${equal ? "ok  " : "DIFF"} ${file.replace(/^.*\//, "")}: ${main.right}/${main.wanted} frames, ours ${crashed?.frames.length ?? 0}, stale ${main.bogus} ` +
+      `(of ${truth.scan?.of_them_stale ?? 0}), end ${crashed?.end}; functions ${main.sameName}/${main.named}; others ${othersEqual}/${others}; ` +
+      `culprit ${blamed || "-"}${sameCulprit ? "" : ` (truth ${culprit})`}\n`,
   );
-  if (!good && process.argv.includes("--list")) process.stdout.write(`${main.lines.join("\n")}\n`);
-  for (const note of notes.list()) process.stdout.write(`    note ${note.code} ${note.where} ${note.detail}\n`);
+  if (flag("list") && (!equal || main.sameName < main.named)) process.stdout.write(`${main.lines.join("\n")}\n`);
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -139,32 +142,34 @@ async function main(args: readonly string[]): Promise<void> {
   const passed = split < 0 ? [] : args.slice(split + 1);
   const [generator] = own;
   if (!generator)
-    throw new Error("usage: stacks-check.ts GENERATOR [--type T]... [--arch A] [--only S]... [--images] [--list]");
+    throw new Error(
+      "usage: stacks-check.ts GENERATOR [--type T]... [--arch A] [--only S]... [--images] [--list] [--all]",
+    );
   const all = (name: string): string[] => own.flatMap((arg, at) => (arg === `--${name}` ? [own[at + 1] ?? ""] : []));
   const arch = all("arch")[0] ?? "x64";
-  const types = all("type").length > 0 ? all("type") : ["bitmap-kernel"];
+  const chosen = all("type").length > 0 ? all("type") : ["bitmap-kernel"];
+  const types = flag("all") ? (TYPES[arch] ?? []) : chosen;
   const scenarios = all("only").length > 0 ? all("only") : (SCENARIOS[arch] ?? []);
   const folder = join("/tmp", `stacks-check-${process.pid}`);
   mkdirSync(folder, { recursive: true });
+  const table: string[] = [];
   for (const type of types) {
+    const row = { ...EMPTY };
     for (const scenario of scenarios) {
       const file = join(folder, `${arch}-${type.replace(":", "-")}-${scenario}.dmp`);
-      const [kind = "", style] = type.split(":");
-      execFileSync(
-        "python3",
-        [
-          ...[generator, "--scenario", scenario, "--type", kind, "--out", file],
-          ...(style ? ["--triage-style", style] : []),
-          ...(arch === "x64" ? [] : ["--arch", arch]),
-          ...passed,
-        ],
-        { stdio: "ignore", env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1" } },
-      );
-      await check(file, generator, own.includes("--images"));
-      rmSync(file);
+      const refused = makeDump(generator, { arch, type, scenario, file, passed });
+      if (refused === undefined) await check(file, generator, row);
+      else process.stdout.write(`none ${arch} ${type} ${scenario}: ${refused}\n`);
+      rmSync(file, { force: true });
     }
+    table.push(
+      `| ${arch} ${type}${passed.length > 0 ? ` ${passed.join(" ")}` : ""} | ${row.equal} of ${row.dumps} | ${row.right} of ${row.wanted} | ${row.stale} | ` +
+        `${row.sameName} of ${row.named} | ${row.othersEqual} of ${row.others} | ${row.culprits} of ${row.dumps} |`,
+    );
   }
   rmSync(folder, { recursive: true });
+  process.stdout.write(`\n| dumps | equal | frames | stale | functions | other threads | culprit |\n`);
+  process.stdout.write(`| --- | --- | --- | --- | --- | --- | --- |\n${table.join("\n")}\n`);
 }
 
 await main(process.argv.slice(2));

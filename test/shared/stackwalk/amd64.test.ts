@@ -166,6 +166,20 @@ describe("x64 unwind data", () => {
     expect(shown(found)).toEqual(["+1010 context", "+2050 scan"]);
   });
 
+  it("follows a frame register to another stack that is there, and not around on the same", () => {
+    // push rbp; mov rbp, rsp
+    const framed: FakeFunction = { begin: 0x1000, end: 0x1100, info: info(4, [4, 0x03, 1, 0x50], 0x05) };
+    const other = 0x8_0000n;
+    const thread = {
+      ...{ cpu: "amd64", pc: BASE + 0x1080n, sp: RSP, image: peImage(AMD64, [framed, PLAIN]) },
+      stack: stackOf({ 88: BASE + 0x2060n }),
+      memory: [[other, stackOf({ 264: BASE + 0x2050n, 312: BASE + 0x2070n })]],
+    } as const;
+    const switched = walk({ ...thread, registers: { rbp: other + 0x100n } }).frames;
+    expect(shown(switched)).toEqual(["+1080 context", "+2050 cfi", "+2070 cfi"]);
+    expect(shown(walk({ ...thread, registers: { rbp: STACK + 0x50n } }).frames)).toEqual(["+1080 context"]);
+  });
+
   it("ends at the end of the thread's stack", () => {
     const { frames: found, end } = walk({
       cpu: "amd64",
