@@ -3,7 +3,7 @@ import { byCfi } from "./by-cfi.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
 import type { StackFrame, Unwound } from "./frame.ts";
 import { scanForCaller } from "./scan.ts";
-import type { WalkScene } from "./walk-scene.ts";
+import { followsCall, type WalkScene } from "./walk-scene.ts";
 
 /** Largest frame that a chain of frame pointers is believed to jump over. */
 const MAX_FRAME = 0x10_0000n;
@@ -18,7 +18,9 @@ function framePointer(scene: WalkScene, frame: StackFrame): Unwound {
   const ip = scene.stack.pointer(fp + 8n);
   if (saved === undefined || ip === undefined) return undefined;
   if (ip === 0n) return "end";
-  if (!scene.modules.find(scene.strip(ip) - 4n)) return undefined;
+  const returns = scene.strip(ip);
+  const module = scene.modules.find(returns - 4n);
+  if (!module || followsCall(scene, module, returns) === false) return undefined;
   if (saved !== 0n && saved <= fp) return undefined;
   return callerArm64(scene, "frame_pointer", ip, fp + 16n, { fp: saved, lr: ip });
 }

@@ -46,7 +46,8 @@ export function isReturnAddress(scene: WalkScene, value: bigint): boolean {
   const rva = Number(address - module.base);
   if (module.isExecutable(rva - 1) === false) return false;
   if (module.symbols?.covers(rva - 1) === false && !isFunction(module, rva - 1)) return false;
-  if (scene.cpu !== "amd64" && scene.cpu !== "x86") return true;
+  // Elsewhere code is not looked at.
+  if (scene.cpu !== "amd64" && scene.cpu !== "x86" && scene.cpu !== "arm64") return true;
   // A pointer to a function is no place that a call returns to, unless the code says so.
   if (module.symbols?.lookup(rva)?.rva === rva && followsCall(scene, module, address) !== true) return false;
   if (scene.cpu === "amd64" && isLeaf(module, rva - 1)) return false;

@@ -2,6 +2,7 @@ import { dataView } from "../bytes/layout.ts";
 import type { CpuArch, VirtualAddress } from "../dump/address.ts";
 import type { DumpOs, DumpThread } from "../dump/dump.ts";
 import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
+import { isArm64Call } from "./arm64-calls.ts";
 import type { ModuleMap, WalkedModule } from "./module-map.ts";
 import type { StackReader } from "./stack-reader.ts";
 
@@ -39,10 +40,17 @@ export function codeBytes(scene: WalkScene, address: bigint, length: number): Ui
 const CALL_BYTES = 7;
 
 /**
- * Whether a call instruction of x86 or x64 ends at an address.
- * @returns undefined where the code cannot be read
+ * Whether a call instruction ends at an address.
+ * @returns undefined where the code cannot be read, or is not of x86, x64 or ARM64
  */
 export function followsCall(scene: Pick<WalkScene, "cpu">, module: WalkedModule, address: bigint): boolean | undefined {
+  if (scene.cpu === "arm64") {
+    if ((address & 3n) !== 0n) return false;
+    const rva = Number(address - module.base) - 4;
+    const word = rva < 0 ? new Uint8Array(0) : module.image.read(rva, 4);
+    return word.length === 4 ? isArm64Call(dataView(word).getUint32(0, true)) : undefined;
+  }
+  if (scene.cpu !== "x86" && scene.cpu !== "amd64") return undefined;
   const rva = Number(address - module.base) - CALL_BYTES;
   if (rva < 0) return undefined;
   const bytes = module.image.read(rva, CALL_BYTES);

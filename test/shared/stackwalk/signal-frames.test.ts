@@ -81,6 +81,7 @@ function handler({ cpu, code, ip, sp, fp, pointer }: Form, options: { code?: boo
   if (options.code !== false) image.set(code, CODE_AT);
   // What is called has its call before the return address.
   if (onStack) for (const place of [CODE_AT, 0x4050]) image[place - 5] = 0xe8;
+  else if (cpu === "arm64") image.set([0, 0, 0, 0x94], 0x404c);
   const provider: SymbolProvider = {
     forModule: () => ({
       status: "found",
