@@ -41,13 +41,23 @@ export function imageFields(dump: Dump, verdict: Verdict): Fields {
   const version = verdict.module?.version;
   return {
     MODULE_NAME: label,
-    IMAGE_NAME: oneLine(baseName(image.path)),
+    IMAGE_NAME: oneLine(kernelImage(dump, verdict) ?? baseName(image.path)),
     ...(version === undefined ? {} : { IMAGE_VERSION: oneLine(version) }),
     // Images of other systems have no link time.
     ...(image.timestamp === undefined || dump.system.os !== "Windows NT"
       ? {}
       : { DEBUG_FLR_IMAGE_TIMESTAMP: image.timestamp.toString(16) }),
   };
+}
+
+/**
+ * The kernel is loaded as ntoskrnl.exe whatever it was built as; debuggers print the name of its symbol file as that
+ * of the image: `ntkrnlmp.exe`.
+ */
+function kernelImage(dump: Dump, { module }: Verdict): string | undefined {
+  if (module?.debugFile === undefined || module.base !== dump.kernel?.base) return undefined;
+  const stem = /^(nt(?:os|kr)\w+)\.pdb$/i.exec(baseName(module.debugFile))?.[1];
+  return stem && `${stem}.exe`;
 }
 
 /** What WinDbg prints where no image of the dump is to blame: memory, a processor, a file that is not loaded, nobody. */

@@ -94,7 +94,7 @@ function bucketStrings(input: VerdictInput, blamed: Suspect | undefined, plumbin
     const place = label === undefined ? undefined : `${label}!${name ?? "unknown_function"}`;
     return {
       ...stopBucket(dump, stop?.bucketParts ?? {}, place),
-      defaultBucketId: defaultBucketId(dump.system.osBuild),
+      defaultBucketId: defaultBucketId(dump, stop),
     };
   }
   const failure = userFailureClass(dump, crashType, stackExhausted);

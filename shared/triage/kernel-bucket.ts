@@ -1,4 +1,7 @@
 import type { Dump } from "../dump/dump.ts";
+import { listRows } from "./list-rows.ts";
+import { DEFAULT_BUCKETS } from "./lists/generated/default-buckets.ts";
+import type { StopFacts } from "./stop-codes/stop-facts.ts";
 
 /** BUGCHECK_STR, DEFAULT_BUCKET_ID and FAILURE_BUCKET_ID of kernel dumps (formats/analyze.md §3 and §4). */
 
@@ -43,8 +46,24 @@ export function bugcheckStr(dump: Dump): string {
   return `0x${hex}`;
 }
 
-/** DEFAULT_BUCKET_ID by the generation of Windows. */
-export function defaultBucketId(build: number | undefined): string {
+/** Coarse classes of single stop codes (lists/default-buckets.txt). */
+const OWN_CLASSES: ReadonlyMap<string, string> = new Map(
+  listRows(DEFAULT_BUCKETS).map(({ key, value }) => [key, value]),
+);
+
+/**
+ * DEFAULT_BUCKET_ID: damaged memory, a check that failed, a stop code's own class, else the generation of Windows.
+ * @param stop what the stop code's arguments led to
+ */
+export function defaultBucketId({ bugcheck, system }: Dump, stop: StopFacts | undefined): string {
+  if (stop?.bucketParts.whole?.startsWith("MEMORY_CORRUPTION")) return "CODE_CORRUPTION";
+  const check = stop?.analysis["FAST_FAIL"];
+  if (check !== undefined) return `FAIL_FAST_${check}`;
+  const own = bugcheck && OWN_CLASSES.get(`0x${plainStopCode(bugcheck.code).toString(16)}`);
+  return own ?? generationOf(system.osBuild);
+}
+
+function generationOf(build: number | undefined): string {
   if (build === undefined || build < 6000) return "DRIVER_FAULT";
   if (build < 7600) return "VISTA_DRIVER_FAULT";
   if (build < 9200) return "WIN7_DRIVER_FAULT";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Dump } from "../../../shared/dump/dump.ts";
+import type { Dump, DumpModule } from "../../../shared/dump/dump.ts";
 import { analysisFields } from "../../../shared/report/analysis-fields.ts";
 import type { StackTextFrame } from "../../../shared/report/stack-text.ts";
 import type { Verdict } from "../../../shared/triage/verdict.ts";
@@ -168,6 +168,14 @@ describe("WinDbg's fields of a kernel dump", () => {
       `(Inline Function) ${dashes}     : ${four} : myfault!middle`,
       `${dashes} ${dashes}     : ${four} : myfault!outer+0x4`,
     ]);
+  });
+
+  it("calls the kernel's image as its symbol file, as debuggers do", async () => {
+    const [kernel] = kernelDump().modules;
+    const module = { ...(kernel as DumpModule), debugFile: "ntkrnlmp.pdb" };
+    expect(await fields(kernelDump(), { module, offset: 1 })).toMatchObject({ IMAGE_NAME: "ntkrnlmp.exe" });
+    const driver = { ...MYFAULT, debugFile: "d:\\build\\ntfault.pdb" };
+    expect(await fields(kernelDump(), { module: driver, offset: 1 })).toMatchObject({ IMAGE_NAME: "myfault.sys" });
   });
 
   it("leaves out what is not known", async () => {

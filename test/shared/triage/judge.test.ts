@@ -127,6 +127,16 @@ describe("judge", () => {
     expect(firstVerdict(kernelDump(code, [...args]), words, undefined).bugcheckStr).toBe(expected);
   });
 
+  it.each([
+    [0xd1, [DRIVER, 2n, 0n, DRIVER], "WIN10_DRIVER_FAULT"],
+    [0x116, [1n, DRIVER, 0n, 0n], "GRAPHICS_DRIVER_TDR_FAULT"],
+    [0x117, [1n, DRIVER, 0n, 0n], "GRAPHICS_DRIVER_TDR_TIMEOUT"],
+    [0x139, [0x1dn, 0n, 0n, 0n], "FAIL_FAST_INVALID_BALANCED_TREE"],
+    [0x1a, [0x41792n, 1n, 2n, 0n], "CODE_CORRUPTION"],
+  ] as const)("gives stop code %p %p the coarse class %s", (code, args, expected) => {
+    expect(firstVerdict(kernelDump(code, [...args]), words, undefined).defaultBucketId).toBe(expected);
+  });
+
   it("blames memory where one bit of an argument differs, and no driver", () => {
     const verdict = firstVerdict(kernelDump(0x1a, [0x41792n, 1n, 2n, 3n]), words, undefined);
     expect(verdict).toMatchObject({ imageName: "memory", bucketString: "MEMORY_CORRUPTION_ONE_BIT" });
