@@ -16,7 +16,7 @@ import { FrameRecords } from "./frame-records.ts";
 import { IdNames } from "./id-names.ts";
 import type { LineRef } from "./line-tables.ts";
 import { type DbiParts, type Pdb, STREAM } from "./pdb.ts";
-import { type Publics, readPublics } from "./publics.ts";
+import { type Publics, publicPlaces, readPublics } from "./publics.ts";
 import { markPlaces } from "./type-records.ts";
 
 /** IMAGE_FILE_MACHINE_I386: the only one whose functions have FPO and frame data. */
@@ -108,7 +108,10 @@ export class PdbSymbols implements SymbolFile {
     return this.#space;
   }
 
-  /** What most look-ups come to: marks of types for inlined calls, and on x86 how functions set up their frames. */
+  /**
+   * What look-ups come to: marks of types for inlined calls, the public names of a large file, and on x86 how
+   * functions set up their frames.
+   */
   #neededSoon(dbi: DbiParts): ByteRange[][] {
     const { msf } = this.#pdb;
     dbi.plan();
@@ -116,6 +119,7 @@ export class PdbSymbols implements SymbolFile {
     return [
       markPlaces(msf, STREAM.tpi),
       markPlaces(msf, STREAM.ipi),
+      publicPlaces(dbi),
       ...frames.map((stream) => (stream && stream.size <= EARLY_BYTES ? stream.places(0, stream.size) : [])),
     ];
   }

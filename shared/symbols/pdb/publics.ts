@@ -1,11 +1,12 @@
 import { dataView } from "../../bytes/layout.ts";
+import type { ByteRange } from "../../bytes/range.ts";
 import { AddressTable } from "../address-table.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { Cursor } from "./cursor.ts";
 import { type Msf, type MsfStream, planParts } from "./msf.ts";
 import type { DbiParts } from "./pdb.ts";
 import { forEachSymbol, SYMBOL } from "./symbol-records.ts";
-import { lastAtMost } from "./wide-search.ts";
+import { lastAtMost, probes } from "./wide-search.ts";
 
 /** Symbol records up to this size are read whole; of larger ones only those on the way of a search. */
 const WHOLE_READ_LIMIT = 1024 * 1024;
@@ -44,6 +45,21 @@ export function readPublics(msf: Msf, dbi: DbiParts, space: AddressSpace, wholeL
   return searchOf(msf, records, publics, space);
 }
 
+/** Where a search of a large PDB begins: to be fetched before it is needed. @throws FormatError, MissingRanges */
+export function publicPlaces(dbi: DbiParts): ByteRange[] {
+  const { records, publics } = dbi;
+  if (!records || !publics || records.size <= WHOLE_READ_LIMIT) return [];
+  const { map, count } = addressMap(publics);
+  return probes(0, count).flatMap((index) => publics.places(map + index * 4, 4));
+}
+
+/** Where the offsets of records lie in the public stream, and how many there are. */
+function addressMap(publics: MsfStream): { readonly map: number; readonly count: number } {
+  const head = new Cursor(publics.bytes(0, PSI_HEADER_BYTES));
+  const map = PSI_HEADER_BYTES + head.u32();
+  return { map, count: Math.floor(Math.min(head.u32(), Math.max(0, publics.size - map)) / 4) };
+}
+
 function tableOf(records: MsfStream, space: AddressSpace): Publics {
   const bytes = records.bytes(0, Math.min(records.size, MAX_RECORD_BYTES));
   const table = new AddressTable();
@@ -66,9 +82,7 @@ function tableOf(records: MsfStream, space: AddressSpace): Publics {
 
 /** Searches the address map of the public stream: offsets of records, in the order of their addresses. */
 function searchOf(msf: Msf, records: MsfStream, publics: MsfStream, space: AddressSpace): Publics {
-  const head = new Cursor(publics.bytes(0, PSI_HEADER_BYTES));
-  const map = PSI_HEADER_BYTES + head.u32();
-  const count = Math.floor(Math.min(head.u32(), Math.max(0, publics.size - map)) / 4);
+  const { map, count } = addressMap(publics);
   const placeAt = (index: number): number => dataView(publics.bytes(map + index * 4, 4)).getUint32(0, true);
   const startAt = (place: number): number => {
     const cursor = new Cursor(records.bytes(place, PUBLIC_NAME), PUBLIC_OFF);
