@@ -21,6 +21,8 @@ const MAX_STACK = 0x1_0000n;
 const MAX_THUNK = 32;
 /** Bytes of a function that are searched for a jump out of it. */
 const MAX_CODE = 0x1000;
+/** Frames of code made at run time that are followed to the next image. */
+const MAX_MADE_FRAMES = 64;
 /** Words of the outermost function's frame that are searched for its return address. */
 const OUTERMOST_SLOTS = 40;
 /** Largest frame that a chain of frame pointers is believed to jump over. */
@@ -28,8 +30,9 @@ const MAX_FRAME = 0x10_0000n;
 
 function framePointer(scene: WalkScene, frame: StackFrame): Unwound {
   const rbp = frame.registers["rbp"];
-  // Windows compilers use RBP as they like.
-  if (rbp === undefined || scene.os === "Windows NT") return undefined;
+  // Windows compilers use RBP as they like; code that was made at run time mostly keeps a chain.
+  const isMade = frame.module === undefined && !scene.kernel;
+  if (rbp === undefined || (scene.os === "Windows NT" && !isMade)) return undefined;
   if (rbp === 0n && frame.trust === "frame_pointer") return aboveChain(scene, frame) ?? "end";
   if (rbp === 0n && frame.trust === "scan") return "end";
   if (rbp < frame.sp || rbp - frame.sp > MAX_FRAME || (rbp & 7n) !== 0n) return undefined;
@@ -37,10 +40,25 @@ function framePointer(scene: WalkScene, frame: StackFrame): Unwound {
   const ip = scene.stack.pointer(rbp + 8n);
   if (saved === undefined || ip === undefined) return undefined;
   if (ip === 0n) return "end";
-  const module = scene.modules.find(ip - 1n);
-  if (!module || followsCall(scene, module, ip) === false) return undefined;
   if (saved !== 0n && saved <= rbp) return undefined;
-  return callerAmd64("frame_pointer", ip, rbp + 16n, { rbp: saved });
+  const module = scene.modules.find(ip - 1n);
+  const believed = module ? followsCall(scene, module, ip) !== false : !scene.kernel && leadsToImage(scene, saved);
+  return believed ? callerAmd64("frame_pointer", ip, rbp + 16n, { rbp: saved }) : undefined;
+}
+
+/** Whether a chain of frames of code that no image holds comes to a return address of one. */
+function leadsToImage(scene: WalkScene, start: bigint): boolean {
+  let rbp = start;
+  for (let link = 0; link < MAX_MADE_FRAMES; link++) {
+    const saved = scene.stack.pointer(rbp);
+    const ip = scene.stack.pointer(rbp + 8n);
+    if (saved === undefined || ip === undefined || (rbp & 7n) !== 0n) return false;
+    const module = scene.modules.find(ip - 1n);
+    if (module) return followsCall(scene, module, ip) !== false;
+    if (saved <= rbp || saved - rbp > MAX_FRAME) return false;
+    rbp = saved;
+  }
+  return false;
 }
 
 function unwindByRules(scene: WalkScene, module: WalkedModule, frame: StackFrame): Unwound {

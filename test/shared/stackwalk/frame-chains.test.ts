@@ -27,4 +27,25 @@ describe("chains of RBP", () => {
   it("take nothing from beyond the frame of that function", () => {
     expect(frames({ ...CHAIN, 336: 7n, [0x150 + 40 * 8]: BASE + 0x4021n })).toHaveLength(3);
   });
+
+  /** Code that was made at run time, in no image: called by the program, calling itself once. */
+  const MADE = 0x5_0000_0000n;
+  const MADE_CHAIN = {
+    ...{ 288: STACK + 0x140n, 296: MADE + 0x20n, 320: STACK + 0x160n, 328: MADE + 0x30n },
+    ...{ 352: 0n, 360: BASE + 0x2052n },
+  };
+
+  it.each(["Windows NT", "Linux"])("lead through code of no image to the next one that is in one: %s", (os) => {
+    const registers = { rip: MADE, rsp: RSP, rbp: STACK + 0x120n };
+    const thread = { cpu: "amd64", os, pc: MADE, sp: RSP, registers } as const;
+    const found = shown(walk({ ...thread, stack: stackOf(MADE_CHAIN) }).frames);
+    expect(found.slice(0, 4)).toEqual([
+      "500000000 context",
+      "500000020 frame_pointer",
+      "500000030 frame_pointer",
+      "+2052 frame_pointer",
+    ]);
+    const broken = walk({ ...thread, stack: stackOf({ ...MADE_CHAIN, 328: 0x30n, 352: 5n, 360: 6n }) }).frames;
+    expect(broken).toHaveLength(1);
+  });
 });
