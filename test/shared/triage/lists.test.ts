@@ -25,7 +25,7 @@ describe("triage lists", () => {
   it.each(Object.entries(OWNER_LISTS))("%s: every entry has a known owner, a reason and its own key", (_name, text) => {
     const rows = listRows(text);
     expect(rows.filter(({ value }) => !/^(ignore|(maybe|last)_(windows|system))$/.test(value))).toEqual([]);
-    expect(rows.filter(({ key }) => !/^[\w.$*+-]+(![\w$]+\*?)?$/.test(key))).toEqual([]);
+    expect(rows.filter(({ key }) => !/^[\w.$*+-]+(![\w$:]+\*?)?$/.test(key))).toEqual([]);
     expect(rows.filter(({ reason }) => reason.length < 5)).toEqual([]);
     const keys = rows.map(({ key }) => key.toLowerCase());
     expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);

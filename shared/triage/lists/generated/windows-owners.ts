@@ -20,6 +20,18 @@ export const WINDOWS_OWNERS = `*!__report_gsfailure	ignore	reports the damaged s
 *!memcmp	ignore	compares what its caller said
 *!strlen	ignore	reads what its caller said
 *!wcslen	ignore	reads what its caller said
+*!_Unwind_*	ignore	unwinds for whoever threw
+*!__cxa_*	ignore	throws, catches and ends for its callers (C++ of GCC and Clang)
+*!std::__throw_*	ignore	throws what its caller said
+*!std::terminate*	ignore	ends the program for whoever threw
+*!__gnu_cxx::__verbose_terminate_handler	ignore	ends the program for whoever threw
+*!rust_panic*	ignore	panics for its caller
+*!rust_begin_unwind	ignore	panics for its caller
+*!core::panicking::*	ignore	panics for its caller
+*!std::panicking::*	ignore	panics for its caller
+*!core::result::unwrap_failed	ignore	panics for its caller
+*!core::option::unwrap_failed	ignore	panics for its caller
+*!core::option::expect_failed	ignore	panics for its caller
 ntdll	last_windows	under every call; dispatches exceptions, checks the heap
 kernel32	last_windows	under every call; starts threads
 kernelbase	last_windows	raises what its callers say
