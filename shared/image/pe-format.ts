@@ -57,7 +57,7 @@ export const IMAGE_DATA_DIRECTORY = struct("IMAGE_DATA_DIRECTORY", 8, {
 });
 
 /** Index of a data directory in the optional header. */
-export const DIRECTORY_INDEX = { exports: 0, resources: 2, exceptions: 3, debug: 6 } as const;
+export const DIRECTORY_INDEX = { exports: 0, resources: 2, exceptions: 3, debug: 6, importAddresses: 12 } as const;
 
 /** IMAGE_SECTION_HEADER without its name. */
 export const IMAGE_SECTION_HEADER = struct("IMAGE_SECTION_HEADER", 40, {

@@ -1,6 +1,6 @@
 import type { VirtualAddress } from "../dump/address.ts";
 import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
-import type { RuntimeFunction } from "../image/unwind-amd64.ts";
+import { callsInto } from "./amd64-calls.ts";
 import { callerAmd64 } from "./amd64-registers.ts";
 import { trapOfHandler } from "./amd64-traps.ts";
 import { keptAmd64, returnAmd64, undoLeaf, unwindAmd64 } from "./amd64-unwind.ts";
@@ -9,7 +9,7 @@ import type { CpuWalker } from "./cpu-walker.ts";
 import type { Caller, StackFrame, Unwound } from "./frame.ts";
 import type { WalkedModule } from "./module-map.ts";
 import { isLeaf, isReturnAddress, scanForCaller } from "./scan.ts";
-import { callTarget, followsCall, type WalkScene } from "./walk-scene.ts";
+import { followsCall, type WalkScene } from "./walk-scene.ts";
 
 /** Addresses between the halves that the CPU can form. */
 const LOW_END = 0x8000_0000_0000n;
@@ -18,9 +18,6 @@ const HIGH_START = 0xffff_8000_0000_0000n;
 const CHECKED_FRAMES = 3;
 /** A frame on another stack, in user mode, has nothing to do with trap frames this far above. */
 const MAX_STACK = 0x1_0000n;
-const MAX_THUNK = 32;
-/** Bytes of a function that are searched for a jump out of it. */
-const MAX_CODE = 0x1000;
 /** Frames of code made at run time that are followed to the next image. */
 const MAX_MADE_FRAMES = 64;
 /** Words of the outermost function's frame that are searched for its return address. */
@@ -152,47 +149,6 @@ function leadsOn(scene: WalkScene, caller: Caller, depth: number): boolean | und
   if (next === "end" || next.interrupted === true || next.ip === 0n) return true;
   if (next.sp <= caller.sp || !isReturnAddress(scene, next.ip)) return false;
   return callsInto(scene, next.ip, module, Number(lookupIp - module.base)) && leadsOn(scene, next, depth - 1);
-}
-
-/**
- * Whether the call before a return address can have led into the function at a place: false where it led elsewhere.
- * @param module undefined: code that no image holds
- */
-function callsInto(scene: WalkScene, returns: bigint, module: WalkedModule | undefined, rva: number): boolean {
-  const caller = scene.modules.find(returns - 1n);
-  const target = caller && callTarget(caller, returns);
-  if (!caller || target === undefined) return true;
-  // Through an import: to another image.
-  if (target === "pointer") return caller !== module;
-  const [first, second] = caller.image.read(target, 2);
-  // A thunk of an import, or of code that the linker moved.
-  if (first === 0xff || (first === 0x48 && second === 0xff)) return caller !== module;
-  if (first === 0xe9 || first === 0xeb) return true;
-  const called = caller.runtimeFunction(target);
-  if (called === undefined || called === "hole") return true;
-  if (caller !== module) return mayJumpAway(caller, called === "none" ? leafAt(target) : called);
-  const entered = module.runtimeFunction(rva);
-  if (called === "none" || typeof entered !== "object") return true;
-  // Parts of a function stand elsewhere: their records lead back to it.
-  return called.begin === entered.begin || typeof chainOf(module, entered.unwind) === "number";
-}
-
-/** Leaves have no record that tells their end; those that only hand over to another function are short. */
-function leafAt(begin: number): Pick<RuntimeFunction, "begin" | "end"> {
-  return { begin, end: begin + MAX_THUNK };
-}
-
-/** Whether a function may end with a jump to another image, so that it is not on the stack itself. */
-function mayJumpAway(module: WalkedModule, { begin, end }: Pick<RuntimeFunction, "begin" | "end">): boolean {
-  const code = module.image.read(begin, Math.min(end - begin, MAX_CODE));
-  return code.some(
-    (byte, at) => byte === 0xff && ((code[at + 1] ?? 0) === 0x25 || ((code[at + 1] ?? 0) & 0xf8) === 0xe0),
-  );
-}
-
-function chainOf(module: WalkedModule, unwind: number): number | undefined {
-  const info = module.unwindInfo(unwind);
-  return typeof info === "string" ? undefined : info.chained?.begin;
 }
 
 /** RBP behind a scan: what stands below the return address where that looks like a saved frame pointer. */

@@ -166,12 +166,29 @@ describe("x64 unwind data", () => {
     expect(shown(found)).toEqual(["+1010 context", "+2050 scan"]);
   });
 
+  it("goes on above code that no image holds where a call can have led to it, tail calls passed", () => {
+    const inner: FakeFunction = { begin: 0x2000, end: 0x2100, info: info(4, [4, 0x42]) };
+    const outer: FakeFunction = { begin: 0x3000, end: 0x3100, info: info(4, [4, 0x42]) };
+    const bridge: FakeFunction = { begin: 0x4000, end: 0x4100, info: info(4, [4, 0x42]) };
+    const code = {
+      // A call to a function of its own, then one through a register.
+      8272: [0xe8, 0xab, 0x1f, 0, 0],
+      8318: [0xff, 0xd1],
+      // The caller calls a bridge, which jumps on to the function.
+      12363: [0xe8, 0xb0, 0x0f, 0, 0],
+      16416: [0xe9, 0xdb, 0xdf, 0xff, 0xff],
+    };
+    const slots = { 264: BASE + 0x2055n, 280: BASE + 0x2080n, 328: BASE + 0x3050n };
+    const { frames: found } = frames([inner, outer, bridge], slots, 0x7000_0000n, {}, code);
+    expect(shown(found)).toEqual(["70000000 context", "+2080 scan", "+3050 cfi"]);
+  });
+
   it("follows a frame register to another stack that is there, and not around on the same", () => {
     // push rbp; mov rbp, rsp
     const framed: FakeFunction = { begin: 0x1000, end: 0x1100, info: info(4, [4, 0x03, 1, 0x50], 0x05) };
     const other = 0x8_0000n;
     const thread = {
-      ...{ cpu: "amd64", pc: BASE + 0x1080n, sp: RSP, image: peImage(AMD64, [framed, PLAIN]) },
+      ...({ cpu: "amd64", pc: BASE + 0x1080n, sp: RSP, image: peImage(AMD64, [framed, PLAIN]) } as const),
       stack: stackOf({ 88: BASE + 0x2060n }),
       memory: [[other, stackOf({ 264: BASE + 0x2050n, 312: BASE + 0x2070n })]],
     } as const;
