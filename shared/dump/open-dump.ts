@@ -6,6 +6,7 @@ import { DumpError, type DumpErrorCode } from "./errors.ts";
 import { openKernelDump } from "./kernel-dump/kernel-dump.ts";
 import { openMinidump } from "./minidump/minidump.ts";
 import { type OpenedDump, openedWhole } from "./opened-dump.ts";
+import type { KernelTypesOf } from "./type-layout.ts";
 
 /** Bytes that are looked at to tell what a file is; a log may stand before a microdump. */
 const SNIFF_BYTES = 4096;
@@ -69,14 +70,15 @@ export async function openDump(runner: StepRunner, notes: Notes): Promise<Dump> 
 
 /**
  * The same without waiting for what stacks do not need: it comes in the rounds of what is read next.
+ * @param typesOf symbols of a crashed kernel, where they are to be had
  * @throws DumpError as {@link openDump}
  */
-export async function beginDump(runner: StepRunner, notes: Notes): Promise<OpenedDump> {
+export async function beginDump(runner: StepRunner, notes: Notes, typesOf?: KernelTypesOf): Promise<OpenedDump> {
   const open = await runner.run(recognise);
-  return open(runner, notes);
+  return open(runner, notes, typesOf);
 }
 
-type Opener = (runner: StepRunner, notes: Notes) => Promise<OpenedDump>;
+type Opener = (runner: StepRunner, notes: Notes, typesOf?: KernelTypesOf) => Promise<OpenedDump>;
 
 function recognise(bytes: FetchedBytes): Opener {
   const { size } = bytes;

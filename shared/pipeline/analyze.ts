@@ -4,7 +4,7 @@ import { coalescingSource } from "../bytes/coalescing-source.ts";
 import { BudgetError, FormatError, SourceError } from "../bytes/errors.ts";
 import { StepRunner } from "../bytes/step-runner.ts";
 import { bareDump } from "../dump/bare-dump.ts";
-import type { Dump } from "../dump/dump.ts";
+import type { Dump, DumpModule } from "../dump/dump.ts";
 import { DumpError } from "../dump/errors.ts";
 import { beginDump } from "../dump/open-dump.ts";
 import { type OpenedDump, openedWhole } from "../dump/opened-dump.ts";
@@ -20,7 +20,7 @@ import { decodeStop } from "../triage/stop-codes/decode-stop.ts";
 import { loadWords, Words, type WordTable } from "../triage/words/words.ts";
 import { analyzeInstruction, listCode } from "./instruction.ts";
 import type { Platform } from "./ports.ts";
-import { analyzeStacks, type SymbolOptions, withModulesOf } from "./stacks.ts";
+import { type AnalysisSymbols, analyzeStacks, type SymbolOptions, symbolsOf, withModulesOf } from "./stacks.ts";
 
 /** Limits of one analysis (DESIGN, "Budgets"). Reaching one gives a partial report that says so. */
 export interface AnalysisLimits {
@@ -105,10 +105,12 @@ async function analyzeOnce(source: ByteSource, options: AnalyzeOptions): Promise
     deadline: performance.now() + options.limits.milliseconds,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+  const symbols = symbolsOf(runner, notes, options.symbols);
+  const typesOf = symbols.areGiven ? (kernel: DumpModule) => symbols.provider.typeLayout(kernel) : undefined;
   let opened: OpenedDump;
   try {
     await runner.prefetch();
-    opened = await beginDump(runner, notes);
+    opened = await beginDump(runner, notes, typesOf);
   } catch (error) {
     if (error instanceof DumpError || error instanceof FormatError) {
       notes.add(error.code, "dump", error.message);
@@ -118,7 +120,7 @@ async function analyzeOnce(source: ByteSource, options: AnalyzeOptions): Promise
     notes.add(error.code, "dump", error.message);
     opened = openedWhole(bareDump(source.size));
   }
-  return finish(opened, runner, notes, counting.counts, options);
+  return finish(opened, { runner, symbols }, notes, counting.counts, options);
 }
 
 /** Nothing was read. */
@@ -142,7 +144,8 @@ async function analyzeHeader(
     await runner.prefetch();
     const dump = await (await beginDump(runner, notes)).whole();
     const whole = openedWhole({ ...dump, size: source.size, truncated: false });
-    return finish(whole, runner, notes, counting.counts, options);
+    const symbols = symbolsOf(runner, notes, options.symbols);
+    return finish(whole, { runner, symbols }, notes, counting.counts, options);
   } catch (error) {
     if (error instanceof SourceError) throw error;
     return finish(openedWhole(bareDump(source.size)), undefined, notes, counting.counts, options);
@@ -154,7 +157,7 @@ const HEADER_BYTES = 0x2000;
 
 async function finish(
   opened: OpenedDump,
-  runner: StepRunner | undefined,
+  reading: { readonly runner: StepRunner; readonly symbols: AnalysisSymbols } | undefined,
   notes: Notes,
   counts: IoCounts,
   options: AnalyzeOptions,
@@ -162,7 +165,8 @@ async function finish(
   const begun = opened.dump;
   const words = await loadWords(wordsFor(begun));
   const decode = begun.bugcheck ? () => decodeStop({ dump: begun, words, notes }) : undefined;
-  const walked = runner && (await analyzeStacks(begun, runner, notes, options.symbols, decode));
+  const runner = reading?.runner;
+  const walked = reading && (await analyzeStacks(begun, reading.runner, notes, reading.symbols, decode));
   const dump = opened.known();
   const stacks = walked && withModulesOf(walked, dump);
   const stop = stacks?.stop;

@@ -1,7 +1,7 @@
 import { countingSource, type IoCounts } from "../bytes/byte-source.ts";
 import type { StepRunner, Task } from "../bytes/step-runner.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
-import type { Dump } from "../dump/dump.ts";
+import type { Dump, DumpModule } from "../dump/dump.ts";
 import { attempt, attemptTogether, type Notes } from "../notes.ts";
 import type { StackFrame } from "../stackwalk/frame.ts";
 import type { SymbolProvider } from "../stackwalk/symbol-provider.ts";
@@ -22,6 +22,28 @@ export interface SymbolOptions {
 
 /** Finds nothing: stacks then go by the dump's own images, frame pointers and scans. */
 const NO_SUPPLIER: SymbolSupplier = { find: async () => ({ files: [], lookedIn: [] }) };
+
+/** The symbols of one analysis. */
+export interface AnalysisSymbols {
+  readonly provider: Symbolizer;
+  /** What reading them cost so far. */
+  readonly io: IoCounts;
+  /** Whether there are places where symbols may be found. */
+  readonly areGiven: boolean;
+}
+
+/** Makes the symbols of one analysis, whose reads share the rounds of the dump's. */
+export function symbolsOf(runner: StepRunner, notes: Notes, options: SymbolOptions | undefined): AnalysisSymbols {
+  const io: IoCounts = { bytes: 0, requests: 0, rounds: 0 };
+  const provider = new Symbolizer({
+    supplier: options?.supplier ?? NO_SUPPLIER,
+    attach: (source) => runner.attach(countingSource(source, io)),
+    count: (source) => countingSource(source, io),
+    notes,
+    ...(options?.demangle ? { demangle: options.demangle } : {}),
+  });
+  return { provider, io, areGiven: options !== undefined };
+}
 
 /** The stacks of a dump with names. */
 export interface Stacks {
@@ -44,21 +66,13 @@ export async function analyzeStacks(
   dump: Dump,
   runner: StepRunner,
   notes: Notes,
-  symbols: SymbolOptions | undefined,
+  { provider, io: symbolIo, areGiven }: AnalysisSymbols,
   decode: (() => StopFacts) | undefined,
 ): Promise<Stacks> {
-  const symbolIo: IoCounts = { bytes: 0, requests: 0, rounds: 0 };
-  const provider = new Symbolizer({
-    supplier: symbols?.supplier ?? NO_SUPPLIER,
-    attach: (source) => runner.attach(countingSource(source, symbolIo)),
-    count: (source) => countingSource(source, symbolIo),
-    notes,
-    ...(symbols?.demangle ? { demangle: symbols.demangle } : {}),
-  });
-  const asked = identifying(dump, provider);
+  const asked = new IdentifiedSymbols(dump, provider);
   runner.beside(guarded(notes, "kernel/identities", suspectsAhead(dump)));
   // Without files to look for, a walk has no use for identities.
-  const walk = walkThreads(dump, symbols ? asked : provider);
+  const walk = walkThreads(dump, areGiven ? asked : provider);
   let stop: StopFacts | undefined;
   const decoding: Task = () => {
     stop = decode?.();
@@ -79,29 +93,62 @@ export async function analyzeStacks(
   const crashing = dump.crashingThread === undefined ? undefined : threads.get(dump.crashingThread);
   const fault = stop?.faultingContext;
   const verdictFrames = await framesFromFault(dump, runner, notes, asked, crashing ?? [], fault);
-  return { threads, verdictFrames: verdictFrames.map(verdictFrame), stop, provider, symbolIo };
+  return {
+    threads: renewed(threads, (module) => asked.known(module)),
+    verdictFrames: verdictFrames.map(verdictFrame),
+    stop,
+    provider,
+    symbolIo,
+  };
 }
 
 /** The stacks of a dump whose modules have become known better since: frames name the modules of that dump. */
 export function withModulesOf(stacks: Stacks, dump: Dump): Stacks {
   const modules = new Map(dump.modules.map((module) => [module.base, module]));
+  return { ...stacks, threads: renewed(stacks.threads, (module) => modules.get(module.base) ?? module) };
+}
+
+function renewed(
+  threads: ReadonlyMap<number, readonly NamedFrame[]>,
+  known: (module: DumpModule) => DumpModule,
+): ReadonlyMap<number, readonly NamedFrame[]> {
   const renew = (named: NamedFrame): NamedFrame => {
     const { frame } = named;
-    const module = frame.module && modules.get(frame.module.base);
+    const module = frame.module && known(frame.module);
     return module && module !== frame.module ? { ...named, frame: { ...frame, module } } : named;
   };
-  const threads = new Map([...stacks.threads].map(([thread, frames]) => [thread, frames.map(renew)]));
-  return { ...stacks, threads };
+  return new Map([...threads].map(([thread, frames]) => [thread, frames.map(renew)]));
 }
 
 /** Symbols that are asked for by identities which are read when they are needed. */
-function identifying(dump: Dump, provider: SymbolProvider): SymbolProvider {
-  const { identify } = dump;
-  if (!identify) return provider;
-  return {
-    forModule: (module) => provider.forModule(identify(module)),
-    image: (module) => provider.image(identify(module)),
-  };
+class IdentifiedSymbols implements SymbolProvider {
+  readonly #dump: Dump;
+  readonly #provider: SymbolProvider;
+  readonly #known = new Map<DumpModule, DumpModule>();
+
+  constructor(dump: Dump, provider: SymbolProvider) {
+    this.#dump = dump;
+    this.#provider = provider;
+  }
+
+  forModule(module: DumpModule): ReturnType<SymbolProvider["forModule"]> {
+    return this.#provider.forModule(this.#identify(module));
+  }
+
+  image(module: DumpModule): ReturnType<SymbolProvider["image"]> {
+    return this.#provider.image(this.#identify(module));
+  }
+
+  /** A module as it was asked for: those of user mode are in no list of the dump. */
+  known(module: DumpModule): DumpModule {
+    return this.#known.get(module) ?? module;
+  }
+
+  #identify(module: DumpModule): DumpModule {
+    const identified = this.#dump.identify?.(module) ?? module;
+    this.#known.set(module, identified);
+    return identified;
+  }
 }
 
 /** The crashing stack from the fault on: a part of it where the walk came through the fault, else a walk of its own. */

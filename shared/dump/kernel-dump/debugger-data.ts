@@ -35,6 +35,7 @@ const FIELDS = {
   OffsetPrcbCpuType: [0x2b8, u16],
   OffsetPrcbVendorString: [0x2ba, u16],
   OffsetPrcbProcStateContext: [0x2bc, u16],
+  OffsetPrcbProcStateSpecialReg: [0x2f2, u16],
   OffsetPrcbNumber: [0x2be, u16],
   SizeEThread: [0x2c0, u16],
   OffsetPrcbContext: [0x338, u16],

@@ -4,6 +4,7 @@ import { attempt, Notes } from "../../notes.ts";
 import type { Dump } from "../dump.ts";
 import { NO_MEMORY } from "../memory.ts";
 import { type OpenedDump, openedWhole } from "../opened-dump.ts";
+import type { KernelTypesOf } from "../type-layout.ts";
 import {
   headerBugcheck,
   headerContext,
@@ -18,6 +19,7 @@ import {
 import { headerSections } from "./header-sections.ts";
 import { openLiveDump } from "./live/live-dump.ts";
 import { openKernelSpace } from "./memory/kernel-space.ts";
+import { tableBehind } from "./memory/physical-memory.ts";
 import { readPagePromise } from "./page-promise.ts";
 import { triageHeaderEnd } from "./triage.ts";
 import { readTriageDump } from "./triage-dump.ts";
@@ -25,9 +27,10 @@ import { readTriageDump } from "./triage-dump.ts";
 /**
  * Opens a Windows kernel dump, 32-bit or 64-bit. Triage dumps are read whole; of the others with physical
  * memory it reads what the kernel knew; of the rest the header, bug check, registers and exception.
+ * @param typesOf symbols of the kernel, which tell best how its records are laid out
  * @throws DumpError when the header is cut, damaged or says that the rest is encrypted; damage behind it becomes notes
  */
-export async function openKernelDump(runner: StepRunner, notes: Notes): Promise<OpenedDump> {
+export async function openKernelDump(runner: StepRunner, notes: Notes, typesOf?: KernelTypesOf): Promise<OpenedDump> {
   const { header, dump, found } = await runner.run((bytes) => {
     const first = bytes.size <= WHOLE_READ_LIMIT ? bytes.size : FIRST_READ_BYTES;
     bytes.plan([{ start: 0, end: first }]);
@@ -39,7 +42,7 @@ export async function openKernelDump(runner: StepRunner, notes: Notes): Promise<
   notes.addAll(found.list());
   if (dump) return openedWhole(dump);
   const space = await openKernelSpace(runner, header, notes);
-  if (space) return openLiveDump(space, header, runner, notes);
+  if (space) return openLiveDump(space, header, runner, notes, typesOf);
   return openedWhole(await runner.run((bytes) => readHeaderOnly(bytes, header, notes)));
 }
 
@@ -48,7 +51,10 @@ function readWithoutMemory(bytes: FetchedBytes, header: KernelHeader, notes: Not
   if (header.cpu === "unknown") {
     notes.add("kernel.unknown-machine", "header", `machine type 0x${header.record.MachineImageType.toString(16)}`);
   }
-  if (header.kind === "kernel-unknown" || header.kind === "kernel-header") return readHeaderOnly(bytes, header, notes);
+  // A type that nobody knows yet may still have its pages behind a table that everybody knows.
+  const isUnknown = header.kind === "kernel-unknown" && tableBehind(bytes, header.size) === undefined;
+  if (isUnknown || header.kind === "kernel-header") return readHeaderOnly(bytes, header, notes);
+  if (header.kind === "kernel-unknown") noteUnknownType(header, notes);
   if (header.record.DumpType !== TRIAGE_DUMP_TYPE) return undefined;
   const end = triageHeaderEnd(header);
   if (bytes.size >= end) return readTriageDump(bytes, header, notes);
@@ -57,11 +63,13 @@ function readWithoutMemory(bytes: FetchedBytes, header: KernelHeader, notes: Not
   return { ...readHeaderOnly(bytes, header, notes), truncated: true };
 }
 
+function noteUnknownType(header: KernelHeader, notes: Notes): void {
+  notes.add("kernel.unknown-type", "header", `dump type ${header.record.DumpType} is not known`);
+}
+
 /** A dump as far as its header goes. */
 function readHeaderOnly(bytes: FetchedBytes, header: KernelHeader, notes: Notes): Dump {
-  if (header.kind === "kernel-unknown") {
-    notes.add("kernel.unknown-type", "header", `dump type ${header.record.DumpType} is not known`);
-  }
+  if (header.kind === "kernel-unknown") noteUnknownType(header, notes);
   const promise = attempt(notes, "pages", () => readPagePromise(bytes, header));
   const context = headerContext(header);
   const exception = headerException(header);

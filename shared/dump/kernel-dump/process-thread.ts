@@ -8,10 +8,16 @@ import type { StructureOffsets } from "./offsets.ts";
 import { recogniseCid, recogniseImageName, recogniseProcessId } from "./recognise.ts";
 import { clientIdAt, imageNameAt, isKernelPointer, pointerAt } from "./record-fields.ts";
 
+/** Offsets that a process and a thread are read by. */
+export type RecordOffsets = Pick<StructureOffsets, "uniqueProcessId" | "imageFileName" | "createTime" | "cid"> &
+  Partial<Pick<StructureOffsets, "teb" | "apcProcess">>;
+
 /** What the copies of EPROCESS and ETHREAD are read with. */
 export interface RecordReading {
   readonly pointerSize: 4 | 8;
-  readonly offsets: StructureOffsets | undefined;
+  readonly offsets: RecordOffsets | undefined;
+  /** Where `offsets` came from; the table where absent. */
+  readonly source?: "symbols" | "table";
   /** Whether the offsets are of this very build or of records of the same size; else they are a guess to confirm. */
   readonly exact: boolean;
   readonly kdbg: DebuggerData | undefined;
@@ -48,7 +54,7 @@ export function readProcess(
   reading: RecordReading,
   notes: Notes,
 ): KernelProcess {
-  const { offsets, pointerSize } = reading;
+  const { offsets, pointerSize, source = "table" } = reading;
   const where = `${reading.where}/process`;
   if (offsets) {
     const at = offsets.uniqueProcessId;
@@ -58,7 +64,7 @@ export function readProcess(
     // The idle process has id 0 and hangs in no list.
     if (pid !== undefined && name !== undefined && (linked || pid === 0)) {
       const created = pointerTime(eprocess, offsets.createTime);
-      return { pid, name, ...(created === undefined ? {} : { createTime: created }), from: "table" };
+      return { pid, name, ...(created === undefined ? {} : { createTime: created }), from: source };
     }
   }
   const pid = recogniseProcessId(eprocess, ethread, pointerSize);
@@ -111,7 +117,7 @@ export function readThread(
 function readThreadId(
   ethread: Uint8Array,
   pid: number | undefined,
-  { offsets, exact, pointerSize, where }: RecordReading,
+  { offsets, exact, pointerSize, where, source = "table" }: RecordReading,
   notes: Notes,
 ): { readonly id: number; readonly from: OffsetSource } | undefined {
   const byTable = (): number | undefined => {
@@ -119,10 +125,12 @@ function readThreadId(
     const owner = clientIdAt(ethread, offsets.cid, pointerSize);
     const id = clientIdAt(ethread, offsets.cid + pointerSize, pointerSize);
     // A thread that is attached to another process keeps its owner's id: it need not be `pid`.
-    return owner && (exact || owner === pid) ? id || undefined : undefined;
+    if (owner && (exact || owner === pid)) return id || undefined;
+    // Idle threads have no id, nor has their process.
+    return owner === 0 && id === 0 && pid === 0 ? 0 : undefined;
   };
   const id = byTable();
-  if (id !== undefined) return { id, from: "table" };
+  if (id !== undefined) return { id, from: source };
   const recognised = recogniseCid(ethread, pid, pointerSize);
   if (recognised) return { id: recognised, from: "recognition" };
   notes.add("kernel.offsets", `${where}/thread`, "no known offsets fit this ETHREAD: its id could not be told");

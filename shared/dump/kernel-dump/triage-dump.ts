@@ -23,10 +23,11 @@ import {
 import { structureOffsets } from "./offsets.ts";
 import { offsetSources, processFacts, readProcess, readThread } from "./process-thread.ts";
 import { readProcessor } from "./processor.ts";
-import { pointerAt } from "./record-fields.ts";
+import { isKernelPointer, pointerAt } from "./record-fields.ts";
 import { copyExtent, copyOf, readTriageHeader, type TriageHeader } from "./triage.ts";
 import { triageSegments, triageStack } from "./triage-memory.ts";
 import { triageSections } from "./triage-sections.ts";
+import { virtualMachine } from "./smbios.ts";
 
 /** NtBuildLab is a short text: longer ones are damage. */
 const BUILD_LAB_BYTES = 128;
@@ -53,6 +54,7 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
   const thread = ethread && attempt(notes, "triage/thread", () => readThread(ethread, process?.pid, reading, notes));
   const cpuFacts = prcb && attempt(notes, "triage/processor", () => readProcessor(prcb, cpu, build, kdbg, offsets));
 
+  const threadAt = currentThread(copies, kdbg, pointerSize);
   const stack = triageStack(triage, context?.sp);
   const blocks = attempt(notes, "triage/memory", () => triageSegments(bytes, triage, stack, notes)) ?? [];
   const known = segmentMemory(bytes, blocks);
@@ -69,12 +71,14 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
   const modules = drivers?.modules ?? [];
   const unloaded = attempt(notes, "triage/unloaded-drivers", () => readUnloadedDrivers(bytes, triage, notes)) ?? [];
   const chain = attempt(notes, "secondary-data", () => readBlobChain(bytes, triage.record.SizeOfDump, notes));
+  const machine = attempt(notes, "secondary-data", () => virtualMachine(bytes, chain?.sections ?? []));
   const kernelBase = kdbg?.address("KernBase") ?? kernelModule(modules, header)?.base;
   const producer = producerOf(header, modules);
   const exception = headerException(header);
   const bugcheck = headerBugcheck(header);
   const crashed: DumpThread = {
     id: thread?.id ?? 0,
+    ...(threadAt === undefined ? {} : { address: threadAt }),
     ...(thread?.teb === undefined ? {} : { teb: thread.teb }),
     ...(stack ? { stack: { start: stack.address, size: stack.size } } : {}),
     ...(context ? { context } : {}),
@@ -93,6 +97,7 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
       ...headerSystem(header, triage.record.ServicePackBuild),
       ...(cpuFacts?.cpuInfo === undefined ? {} : { cpuInfo: cpuFacts.cpuInfo }),
       ...(buildLab === undefined ? {} : { buildLab }),
+      ...(machine === undefined ? {} : { virtualMachine: machine }),
     },
     process: processFacts(process),
     modules,
@@ -161,6 +166,18 @@ function recordCopies(bytes: FetchedBytes, triage: TriageHeader, kdbg: DebuggerD
   };
 }
 
+/** ETHREAD of the crashed thread as the PRCB names it. */
+function currentThread(
+  { prcb }: RecordCopies,
+  kdbg: DebuggerData | undefined,
+  pointerSize: 4 | 8,
+): VirtualAddress | undefined {
+  // The second field of every KPRCB that was looked at, behind MxCsr or NtTib.
+  const at = kdbg?.value("OffsetPrcbCurrentThread") ?? pointerSize;
+  const thread = prcb && pointerAt(prcb, at, pointerSize);
+  return isKernelPointer(thread, pointerSize) ? thread : undefined;
+}
+
 /**
  * Memory segments of the copies whose true address the dump tells: KDBG's own address stands in the
  * header, KiProcessorBlock names the PRCB, the PRCB its thread, the thread its process. Blocks of
@@ -184,9 +201,7 @@ function placedCopies(
     processors && facts.number !== undefined
       ? facts.pointer(virtualAddress(processors + BigInt(facts.number * pointerSize)))
       : undefined;
-  // CurrentThread is the second field of every KPRCB that was looked at, behind MxCsr or NtTib.
-  const currentThread = kdbg?.value("OffsetPrcbCurrentThread") ?? pointerSize;
-  const threadAt = copies.prcb && pointerAt(copies.prcb, currentThread, pointerSize);
+  const threadAt = currentThread(copies, kdbg, pointerSize);
   const kdbgAt = unlessFillWide(header.record.KdDebuggerDataBlock);
   const segments: MemorySegment[] = [];
   const place = (address: VirtualAddress | undefined, offset: number, size: number | undefined): void => {

@@ -73,18 +73,28 @@ export class Identities {
     this.#notes = notes;
   }
 
-  /** nt's own identity, which every symbol of the kernel needs. */
+  /** Reads nt's own identity, which every symbol of the kernel needs. */
   start(): Task[] {
-    const { kernelBase } = this.#space;
-    if (kernelBase === undefined) return [];
-    // Its size stands in the headers that are read here.
-    const kernel: DumpModule = { base: kernelBase, size: 0x4000_0000, path: "", identity: "not-read" };
     return [
       () => {
-        this.#ensure(kernel);
+        this.kernel();
         return [];
       },
     ];
+  }
+
+  /**
+   * nt with its identity, before the list of modules is there; undefined where nt was not found.
+   * @throws MissingRanges
+   */
+  kernel(): DumpModule | undefined {
+    const { kernelBase } = this.#space;
+    if (kernelBase === undefined) return undefined;
+    // Its size stands in the headers that are read here.
+    const kernel: DumpModule = { base: kernelBase, size: 0x4000_0000, path: "", identity: "not-read" };
+    this.#ensure(kernel);
+    const identity = this.#found.get(kernelBase);
+    return identity && merge(kernel, identity);
   }
 
   /**

@@ -1,9 +1,9 @@
 import type { StepRunner, Task } from "../../../bytes/step-runner.ts";
-import { attemptTogether, type Notes } from "../../../notes.ts";
+import { attemptStep, attemptTogether, type Notes } from "../../../notes.ts";
 import type { VirtualAddress } from "../../address.ts";
 import type { Dump, DumpKernel, DumpListedProcess, DumpProcess, DumpProcessor } from "../../dump.ts";
 import type { OpenedDump } from "../../opened-dump.ts";
-import type { TypeLayout } from "../../type-layout.ts";
+import type { KernelTypesOf, TypeLayout } from "../../type-layout.ts";
 import { unlessFill, unlessFillWide } from "../fill.ts";
 import {
   headerBugcheck,
@@ -22,6 +22,7 @@ import { CrashedThread } from "./crashed-thread.ts";
 import { FileFacts } from "./file-facts.ts";
 import { Identities } from "./identities.ts";
 import { KernelTexts } from "./kernel-texts.ts";
+import { takeKernelTypes } from "./kernel-types.ts";
 import type { LiveContext } from "./live-context.ts";
 import { ModuleList } from "./module-list.ts";
 import { PageScan } from "./page-scan.ts";
@@ -41,19 +42,21 @@ type Runner = Pick<StepRunner, "run" | "runTogether" | "beside" | "settle">;
 /**
  * Reads what the kernel knew from a dump with page tables: all lists and records side by side, so that they
  * share their rounds. Whatever is damaged becomes a note, and the rest is still there.
- * @param types symbols of the kernel, where they are to be had
+ * @param typesOf symbols of the kernel, where they are to be had; lists then wait for them
  */
 export async function openLiveDump(
   space: KernelSpace,
   header: KernelHeader,
   runner: Runner,
   notes: Notes,
-  types?: TypeLayout,
+  typesOf?: KernelTypesOf,
 ): Promise<OpenedDump> {
   const { cpu, pointerSize } = header;
   const build = unlessFill(header.record.MinorVersion) ?? 0;
   const { memory, kdbg } = space;
   const beside = (tasks: readonly Task[]): void => runner.beside(tasks);
+  const identities = new Identities(space, headerTimes(header).created, notes);
+  const types = typesOf && (await kernelTypes(identities, typesOf, runner, notes));
   const context: LiveContext = { memory, cpu, pointerSize, build, kdbg, types, notes, beside };
   const registers = headerContext(header);
   const times = headerTimes(header);
@@ -71,7 +74,6 @@ export async function openLiveDump(
   const texts = new KernelTexts(context);
   const count = unlessFill(header.record.NumberProcessors) ?? 0;
   const processors = new ProcessorList(context, count, (processor) => crashed.running(processor));
-  const identities = new Identities(space, times.created, notes);
   const file = new FileFacts(context, header, space.physical.end);
   runner.beside(processes.start());
   const work = [
@@ -156,6 +158,20 @@ export async function openLiveDump(
     };
   };
   return { dump, known, whole };
+}
+
+/** Offsets from the symbols of this very kernel. */
+async function kernelTypes(
+  identities: Identities,
+  typesOf: KernelTypesOf,
+  runner: Runner,
+  notes: Notes,
+): Promise<TypeLayout | undefined> {
+  return attemptStep(runner, notes, "kernel/types", () => {
+    const kernel = identities.kernel();
+    const layout = kernel && typesOf(kernel);
+    return layout && takeKernelTypes(layout);
+  });
 }
 
 /** Waits for the lists that nobody waited for; budgets end that with a note. */

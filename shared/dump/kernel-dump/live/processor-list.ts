@@ -5,7 +5,7 @@ import { MAX_CONTEXT_BYTES, readContext } from "../../context/context.ts";
 import type { DumpProcessor, OffsetSource } from "../../dump.ts";
 import { readExact } from "../../memory.ts";
 import { structureOffsets } from "../offsets.ts";
-import { processorFacts } from "../processor.ts";
+import { processorFacts, SPECIAL_BYTES } from "../processor.ts";
 import { isKernelPointer, pointerAt } from "../record-fields.ts";
 import { type LiveContext, optional } from "./live-context.ts";
 
@@ -26,6 +26,8 @@ interface ProcessorShape {
   readonly mhz?: number | undefined;
   readonly vendor?: number | undefined;
   readonly cpuType?: number | undefined;
+  /** KPROCESSOR_STATE.SpecialRegisters. */
+  readonly special?: number | undefined;
   /** Pointer to the context that was saved when the system stopped. */
   readonly contextPointer?: number | undefined;
   /** The context inside of the record. */
@@ -124,10 +126,11 @@ export class ProcessorList {
 
   #facts(prcb: VirtualAddress, index: number): readonly Task[] {
     const { memory, cpu, build } = this.#context;
-    const { number, mhz, cpuType, vendor } = this.#shape;
+    const { number, mhz, cpuType, vendor, special } = this.#shape;
     const wanted = [
       ...[number, mhz, cpuType].flatMap((at) => (at === undefined ? [] : [{ at, length: 4 }])),
       ...(vendor === undefined ? [] : [{ at: vendor, length: VENDOR_BYTES }]),
+      ...(special === undefined ? [] : [{ at: special, length: SPECIAL_BYTES }]),
     ];
     memory.plan(wanted.map(({ at, length }) => ({ address: addOffset(prcb, at), length })));
     const read = (at: number | undefined, length: number): Uint8Array | undefined =>
@@ -137,7 +140,10 @@ export class ProcessorList {
       return bytes && dataView(bytes).getUint32(0, true);
     };
     const { processor, cpuInfo } = processorFacts(
-      { number: u32(number), mhz: u32(mhz), vendor: read(vendor, VENDOR_BYTES), cpuType: u32(cpuType) },
+      {
+        ...{ number: u32(number), mhz: u32(mhz), vendor: read(vendor, VENDOR_BYTES), cpuType: u32(cpuType) },
+        special: read(special, SPECIAL_BYTES),
+      },
       cpu,
       build,
     );
@@ -180,6 +186,7 @@ function processorShape({ types, kdbg, cpu, build, pointerSize }: LiveContext): 
     number: symbol("Number") ?? kdbg?.value("OffsetPrcbNumber") ?? table?.prcbNumber,
     mhz: symbol("MHz") ?? kdbg?.value("OffsetPrcbMhz") ?? table?.mhz,
     vendor: symbol("VendorString") ?? kdbg?.value("OffsetPrcbVendorString") ?? table?.vendorString,
+    special: cpu === "amd64" ? kdbg?.value("OffsetPrcbProcStateSpecialReg") : undefined,
     cpuType: symbol("CpuType") ?? kdbg?.value("OffsetPrcbCpuType") ?? table?.cpuType,
     ...(pointed ? { contextPointer } : { context: kdbg?.value("OffsetPrcbProcStateContext") }),
   };

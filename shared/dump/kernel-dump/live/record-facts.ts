@@ -1,7 +1,7 @@
 import type { CpuContext } from "../../cpu-context.ts";
 import type { DumpProcess, DumpThread, OffsetSource } from "../../dump.ts";
-import { structureOffsets } from "../offsets.ts";
-import { processFacts, readProcess, readThread } from "../process-thread.ts";
+import { type StructureOffsets, structureOffsets } from "../offsets.ts";
+import { processFacts, type RecordOffsets, readProcess, readThread } from "../process-thread.ts";
 import { stackOf, type ThreadRecord } from "./crashed-thread.ts";
 import type { LiveContext } from "./live-context.ts";
 import type { ProcessorRecord } from "./processor-list.ts";
@@ -26,7 +26,11 @@ export function recordFacts(
   const sizes = { eProcess: kdbg?.value("SizeEProcess"), eThread: kdbg?.value("SizeEThread") };
   const offsets = structureOffsets(cpu, build, { ...sizes, prcb: kdbg?.value("SizePrcb") });
   const exact = offsets !== undefined && (offsets.build === build || offsets.sizeEThread === sizes.eThread);
-  const reading = { pointerSize, offsets, exact, kdbg, where: "kernel" };
+  const symbols = symbolOffsets(context, offsets);
+  const reading = {
+    ...{ pointerSize, kdbg, where: "kernel", offsets: symbols ?? offsets, exact: exact || symbols !== undefined },
+    source: symbols ? ("symbols" as const) : ("table" as const),
+  };
   const found = process && readProcess(process.bytes, thread?.bytes, reading, notes);
   const running = thread && readThread(thread.bytes, found?.pid, reading, notes);
   const stack = thread && stackOf(context, thread);
@@ -42,6 +46,19 @@ export function recordFacts(
     threadFrom: running?.from,
     tableBuild: offsets?.build,
   };
+}
+
+/** The same offsets from symbols, where those know all that tell a record from any other bytes. */
+function symbolOffsets(
+  { types, pointerSize }: LiveContext,
+  table: StructureOffsets | undefined,
+): RecordOffsets | undefined {
+  const links = types?.offsetOf("_EPROCESS", "ActiveProcessLinks");
+  const name = types?.offsetOf("_EPROCESS", "ImageFileName");
+  const cid = types?.offsetOf("_ETHREAD", "Cid");
+  const created = types?.offsetOf("_EPROCESS", "CreateTime") ?? table?.createTime;
+  if (links === undefined || name === undefined || cid === undefined || created === undefined) return undefined;
+  return { ...table, uniqueProcessId: links - pointerSize, imageFileName: name, createTime: created, cid };
 }
 
 /**

@@ -75,7 +75,7 @@ const TABLES: Readonly<Record<number, "runs" | "bitmap" | "ranges">> = {
 };
 
 /** The table whose signature stands behind the header; a full dump has a page there. */
-function tableBehind(bytes: FetchedBytes, start: number): "bitmap" | "ranges" | undefined {
+export function tableBehind(bytes: FetchedBytes, start: number): "bitmap" | "ranges" | undefined {
   const head = bytes.upTo(start, 12);
   if (head.length < 12) return undefined;
   const view = dataView(head);

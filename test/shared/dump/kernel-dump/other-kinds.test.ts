@@ -2,6 +2,8 @@ import { DumpError } from "../../../../shared/dump/errors.ts";
 import { openBytes } from "../../../support/open-kernel.ts";
 import { synthContext } from "../../../support/synth/contexts.ts";
 import { kernelHeader, type SynthKernelHeader } from "../../../support/synth/kernel-header.ts";
+import { synthKernelWorld } from "../../../support/synth/kernel-world.ts";
+import { synthBitmapDump } from "../../../support/synth/synth-kernel-memory.ts";
 
 /** Kernel dumps of physical memory, cut behind their headers: what the headers say is read. */
 
@@ -38,6 +40,16 @@ describe("kernel dumps of other types", () => {
       "kernel-unknown",
     ]);
     expect(await kindOf(6, 0x161)).toBe("kernel-live");
+  });
+
+  it("reads the pages of a type that nobody knows, where a known table stands behind the header", async () => {
+    const world = synthKernelWorld({ mode: "x64", base: 0xffff_f802_1e80_0000n });
+    const { pages } = world.tables;
+    const bytes = synthBitmapDump({ ...world.header, dumpType: 77 }, "SDMP", pages, Math.max(...pages.keys()) + 1);
+    const { dump, notes } = await openBytes(bytes);
+    expect(dump).toMatchObject({ kind: "kernel-unknown", dumpType: 77, kernel: { base: 0xffff_f802_1e80_0000n } });
+    expect(dump.modules.map(({ base }) => base)).toEqual([0xffff_f802_1e80_0000n]);
+    expect(notes.map(({ code }) => code)).toContain("kernel.unknown-type");
   });
 
   it("reads header, bug check, registers and exception and says what it does not read", async () => {

@@ -39,7 +39,7 @@ describeCorpus("the worked example, 102622-15671-01", () => {
         suiteMask: 0x310,
         buildLab: "19041.1.amd64fre.vb_release.191206-1406",
       },
-      processor: { vendor: "AuthenticAMD", mhz: 2895 },
+      processor: { vendor: "AuthenticAMD", mhz: 2895, irql: 0 },
       process: { name: "svchost.exe" },
     });
     expect(new Date(dump.created ?? 0).toISOString()).toMatch(/^2022-10-26T21:30:47/);
@@ -145,5 +145,21 @@ describeCorpus("registers of every processor in triage_x64", () => {
     const context = readContext("amd64", dump.memory.read(saved, 0x4d0).bytes);
     expect(Object.keys(expected)).toHaveLength(17);
     expect(context?.registers).toMatchObject(expected);
+  });
+});
+
+describeCorpus("what triage dumps say of the crashed processor", () => {
+  // 0x4A names the IRQL in its second argument: the register agrees.
+  it.each([
+    ["083125-14875-01.dmp", 2],
+    ["102622-15671-01.dmp", 0],
+    ["102622-17265-01.dmp", 2],
+  ])("%s: IRQL %i and the thread that it ran", async (name, irql) => {
+    const { dump } = await openFile(corpusPath(`kernel/${name}`));
+    expect(dump.processor?.irql).toBe(irql);
+    const address = dump.threads[0]?.address;
+    expect(address).toBeGreaterThan(0xffff_8000_0000_0000n);
+    // The ETHREAD's copy is placed there: its APC state names the process.
+    expect(readExact(dump.memory, va(address ?? 0n), 8)).toHaveLength(8);
   });
 });

@@ -23,6 +23,7 @@ const KDBG: DebuggerData = debuggerData([
   [0x2c0, 0x898, 2],
   [0x2a8, 0xa40, 2],
   [0x338, 0x85c0, 2],
+  [0x2f2, 0x100, 2],
   [0x340, 0x30, 4],
   [0x344, 0x38, 4],
 ]);
@@ -36,6 +37,8 @@ function world(): LiveWorld {
     made.put(prcb(index) + 8n, running).put(prcb(index) + 0x18n, idle(index));
     made.put(prcb(index) + 0x24n, index, 4).put(prcb(index) + 0x44n, 2900, 4);
     made.put(prcb(index) + 0x8590n, "GenuineIntel\0").put(prcb(index) + 0x85c0n, context(index));
+    // Cr0 and Cr8 of the special registers; the last processor's were never saved.
+    made.put(prcb(index) + 0x100n, index === 2 ? 0 : 0x8005_0031).put(prcb(index) + 0x1a0n, 2 * index);
     made.put(context(index) + 0x30n, 0x10000f, 4).put(context(index) + 0x98n, stack(index) + 0x5000n);
     made.put(context(index) + 0x4c8n, 0);
     made
@@ -72,6 +75,11 @@ describe("processors and the thread that stopped the system", () => {
     expect(all[1]).toMatchObject({ vendor: "GenuineIntel", mhz: 2900, currentThread: idle(1), idleThread: idle(1) });
     expect(all[2]?.context?.sp).toBe(stack(2) + 0x5000n);
     expect(list.from).toBe("debugger-data");
+  });
+
+  it("tells the IRQL by the task priority register that the kernel saved", async () => {
+    const { list } = await read(world(), stack(2) + 0x5000n);
+    expect(list.processors().map(({ irql }) => irql)).toEqual([0, 2, undefined]);
   });
 
   it("knows the crashed processor by the stack pointer that it saved, and its process' other threads", async () => {
