@@ -31,6 +31,8 @@ export interface SymbolizerOptions {
   readonly imageFromDump?: (module: DumpModule) => ImageBytes | undefined;
 }
 
+/** Time stamp and size of a PE image. Other systems' build ids are longer; nothing here reads their images. */
+const PE_CODE_ID = /^[0-9a-f]{8}[0-9a-f]{1,8}$/i;
 /** Answers of one kind that are kept of a module. */
 const MAX_REMEMBERED = 8192;
 
@@ -79,7 +81,7 @@ export class Symbolizer implements SymbolProvider {
     const key = `${module.base}/${codeFile}/${codeId}`;
     if (this.#images.has(key)) return this.#images.get(key);
     let image: ImageBytes | undefined;
-    if (codeFile !== undefined && codeId !== undefined) {
+    if (codeFile !== undefined && codeId !== undefined && PE_CODE_ID.test(codeId)) {
       for (const file of this.#delivery(module, ["pe"]).files) {
         image ??= attempt(this.#options.notes, "symbols/image", () => openImageFile(file.bytes, codeId));
       }

@@ -130,3 +130,24 @@ describeCorpus("symbols from directories", () => {
     expect(await run.run(() => symbolizer.image(odd))).toBeUndefined();
   });
 });
+
+describe("what a supplier is asked for", () => {
+  it("is no image of a system whose images nobody reads", async () => {
+    const asked: string[] = [];
+    const run = new StepRunner(memorySource(new Uint8Array(16)));
+    const symbolizer = new Symbolizer({
+      supplier: {
+        find: async ({ codeId }, kinds) => {
+          asked.push(`${codeId} ${kinds.join()}`);
+          return { files: [], lookedIn: [] };
+        },
+      },
+      notes: new Notes(),
+      attach: (source) => run.attach(source),
+    });
+    const elf = { ...CRASHME, path: "/usr/lib/libc.so.6", codeId: "8e95bc653ae16f9b0f350e3169a5ec61ac938e5a" };
+    expect(await run.run(() => symbolizer.image(elf))).toBeUndefined();
+    expect(await run.run(() => symbolizer.image(CRASHME))).toBeUndefined();
+    expect(asked).toEqual(["dfc718848c000 pe"]);
+  });
+});
