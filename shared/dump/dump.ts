@@ -128,6 +128,8 @@ export interface DumpSystem {
   readonly suiteMask?: number;
   /** Text of BuildLab, e.g. `19041.vb_release.191206-1406`. */
   readonly buildLab?: string;
+  /** The kind of virtual machine, as far as the firmware's tables tell: `VirtualBox`, `VMware`, `HyperV`. */
+  readonly virtualMachine?: string;
 }
 
 /** The crashed process: the only one of a minidump, the current one of a kernel dump. */

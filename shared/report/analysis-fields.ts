@@ -76,9 +76,12 @@ function bugcheckFields(dump: Dump): Fields {
   };
 }
 
-function attributeFields(dump: Dump): Fields {
-  const attributes = dump.kernel?.attributes;
-  return attributes === undefined ? {} : { DUMP_FILE_ATTRIBUTES: `0x${attributes.toString(16)}` };
+function attributeFields({ kernel, system }: Dump): Fields {
+  const attributes = kernel?.attributes;
+  return {
+    ...(system.virtualMachine === undefined ? {} : { VIRTUAL_MACHINE: system.virtualMachine }),
+    ...(attributes === undefined ? {} : { DUMP_FILE_ATTRIBUTES: `0x${attributes.toString(16)}` }),
+  };
 }
 
 function threadField(dump: Dump): Fields {

@@ -29,10 +29,6 @@ const DIFFERENT: readonly Difference[] = [
   { field: "IMAGE_NAME", reason: KERNEL_FILE },
   { field: "IMAGE_VERSION", reason: KERNEL_FILE },
   { field: "KEY_VALUES_STRING", reason: "the headline of WinDbg's own list of keys" },
-  {
-    field: "VIRTUAL_MACHINE",
-    reason: "told by the firmware's tables in the secondary data, which are listed and not read",
-  },
 ];
 
 /** What hangs on names: without any symbols these differ too. */
