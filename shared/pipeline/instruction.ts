@@ -12,6 +12,7 @@ import { AddressMap } from "../triage/instruction/address-map.ts";
 import { type Disassembler, type LoadDisassembler, MAX_INSTRUCTION_BYTES } from "../triage/instruction/disassembler.ts";
 import { explainFault } from "../triage/instruction/explain-fault.ts";
 import type { CodeAt, InstructionFacts, ListedCode } from "../triage/instruction/instruction-facts.ts";
+import { isMisalignedIp, LOOK_BACK, type Surroundings } from "../triage/instruction/misaligned-ip.ts";
 import { pointerTarget } from "../triage/instruction/operands.ts";
 import { reportedAccess } from "../triage/instruction/reported-access.ts";
 import { baseName, moduleLabel, unloadedModuleAt } from "../triage/module-at.ts";
@@ -44,10 +45,10 @@ export async function analyzeInstruction(scene: InstructionScene): Promise<Instr
   if (!scene.load || pc === undefined || (pc === 0n && !context)) return undefined;
   const modules = new ModuleMap(dump.modules, dump.memory, scene.stacks.provider);
   const address = truncateToPointer(pc, dump.pointerSize);
-  const bytes = await attemptStep(runner, notes, WHERE, () => readCode(dump, modules, address));
-  const disassembler = bytes?.length ? await scene.load(context?.cpu ?? dump.cpu) : undefined;
+  const around = await attemptStep(runner, notes, WHERE, () => readAround(dump, modules, address));
+  const disassembler = around?.code.length ? await scene.load(context?.cpu ?? dump.cpu) : undefined;
   return attemptStep(runner, notes, WHERE, (fetched) => {
-    const code = decode(address, bytes ?? NO_BYTES, disassembler);
+    const code = decode(address, around?.code ?? NO_BYTES, disassembler);
     const map = new AddressMap(dump, regionsOf(dump, stop, fetched, notes));
     const facts = explainFault({ dump, code, map, ...(context ? { context } : {}), ...(stop ? { stop } : {}) });
     const pointer = facts.operands.map((operand) => pointerTarget(dump, code, operand));
@@ -59,7 +60,9 @@ export async function analyzeInstruction(scene: InstructionScene): Promise<Instr
       facts.target,
       facts.fault?.address,
     ];
-    return { ...facts, places: placesOf(scene, modules, shown) };
+    const misaligned =
+      context && around && disassembler && isMisalignedIp(context.cpu, disassembler, address, around) === true;
+    return { ...facts, misaligned: misaligned === true, places: placesOf(scene, modules, shown) };
   });
 }
 
@@ -78,6 +81,7 @@ export async function listCode(scene: InstructionScene, address: VirtualAddress)
 
 const WHERE = "instruction";
 const NO_BYTES = new Uint8Array(0);
+const PAGE = 0x1000n;
 
 /** The registers of the fault: of a kernel dump only those that a record holds, its header has those of the bug check. */
 function faultContext(dump: Dump, stop: StopFacts | undefined): CpuContext | undefined {
@@ -89,6 +93,21 @@ function readCode(dump: Dump, modules: ModuleMap, address: VirtualAddress): Uint
   const module = modules.find(address);
   if (!module) return dump.memory.read(address, MAX_INSTRUCTION_BYTES).bytes;
   return module.image.read(Number(address - module.base), MAX_INSTRUCTION_BYTES);
+}
+
+/** The same with the code before it on its page, and how far its function's start is away where unwind data say so. */
+function readAround(dump: Dump, modules: ModuleMap, address: VirtualAddress): Surroundings {
+  const code = readCode(dump, modules, address);
+  const length = Math.min(LOOK_BACK, Number(address % PAGE));
+  const module = modules.find(address);
+  if (!module || code.length === 0 || length === 0) return { before: NO_BYTES, code };
+  const rva = Number(address - module.base);
+  const before = module.image.read(rva - length, length);
+  if (before.length < length) return { before: NO_BYTES, code };
+  // The walk has asked for it: it is the function of frame 0.
+  const entry = dump.cpu === "amd64" && dump.system.os === "Windows NT" ? module.runtimeFunction(rva) : undefined;
+  const sinceStart = typeof entry === "object" ? { sinceStart: rva - entry.begin } : {};
+  return { before, code, ...sinceStart };
 }
 
 function decode(address: VirtualAddress, bytes: Uint8Array, disassembler: Disassembler | undefined): CodeAt {

@@ -107,7 +107,11 @@ function faultingFields({ dump, words, instruction }: AnalysisInput): Fields {
   const here = instruction?.address === address ? instruction : undefined;
   const lines = placeLines(dump, address, here);
   const fetched = here?.fault?.access !== "execute";
-  return { FAULTING_IP: lines, ...(fetched ? {} : { FAILED_INSTRUCTION_ADDRESS: lines }) };
+  return {
+    FAULTING_IP: lines,
+    ...(fetched ? {} : { FAILED_INSTRUCTION_ADDRESS: lines }),
+    ...(here?.misaligned ? { MISALIGNED_IP: lines } : {}),
+  };
 }
 
 /** Breakpad writes the address of the access into the record where Windows writes that of the instruction. */

@@ -39,6 +39,7 @@ export function instructionPart(dump: Dump, facts: InstructionFacts | undefined)
         }
       : null,
     stack_exhausted: facts.stackExhausted,
+    misaligned_ip: facts.misaligned,
   };
 }
 

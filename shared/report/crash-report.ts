@@ -219,6 +219,8 @@ export const crashReportSchema = z.object({
         })
         .nullable(),
       stack_exhausted: pub(z.boolean()),
+      /** It stands in the middle of an instruction: no program jumps there. */
+      misaligned_ip: pub(z.boolean()),
     })
     .nullable()
     .optional(),

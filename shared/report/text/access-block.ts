@@ -22,7 +22,7 @@ const MAX_FLIPS = 4;
 
 /** One line for the access, the bit flips and the contradictions each, where there are any. */
 export function accessLines(report: CrashReport): string[] {
-  const lines = [...accessLine(report), ...flipLines(report), ...doubtLines(report)];
+  const lines = [...accessLine(report), ...pointerLine(report), ...flipLines(report), ...doubtLines(report)];
   return lines.length === 0 ? [] : [...lines, ""];
 }
 
@@ -42,6 +42,11 @@ function accessLine(report: CrashReport): string[] {
   return [
     `Access: ${fault.access ?? "unknown"}${bytes} at ${address}${place}${cause}${followsText(fault.follows_from_registers)}`,
   ];
+}
+
+function pointerLine(report: CrashReport): string[] {
+  if (report.instruction?.misaligned_ip !== true) return [];
+  return ["The instruction pointer stands in the middle of an instruction: no program jumps there."];
 }
 
 function offsetText(offset: number): string {

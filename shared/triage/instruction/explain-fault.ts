@@ -23,7 +23,7 @@ export interface FaultInput {
 
 /**
  * Explains the instruction that failed: its operands, whether the failed access is one of them, and why it
- * failed. Places are left to the caller, who has symbols. May throw MissingRanges.
+ * failed. Places and the code around it are left to the caller, who has symbols and images. May throw MissingRanges.
  */
 export function explainFault(input: FaultInput): InstructionFacts {
   const { dump, context, code, map } = input;
@@ -49,6 +49,7 @@ export function explainFault(input: FaultInput): InstructionFacts {
     ...(target === undefined ? {} : { target }),
     ...(fault ? { fault } : {}),
     stackExhausted: fault?.cause === "stack-exhausted",
+    misaligned: false,
     bitFlips:
       context && accessed !== undefined && wild
         ? bitFlips({

@@ -102,6 +102,8 @@ export interface InstructionFacts extends ListedCode {
   /** Absent where the exception is no failed access. */
   readonly fault?: FaultFacts;
   readonly stackExhausted: boolean;
+  /** The instruction pointer stands in the middle of an instruction. */
+  readonly misaligned: boolean;
   readonly bitFlips: readonly BitFlip[];
   readonly inconsistencies: readonly Inconsistency[];
   /** Guard pages among the operands, by address. */
