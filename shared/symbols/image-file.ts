@@ -3,6 +3,11 @@ import { peCodeId } from "../image/codeview.ts";
 import { fileImage, headerBytes, type ImageBytes } from "../image/image-bytes.ts";
 import { readPeHeaders } from "../image/pe.ts";
 
+/** An image of this size is read at once. */
+const WHOLE_FILE_BYTES = 128 * 1024;
+/** Tables of functions up to this size, 5,000 functions on x64, come whole: a search would wait for each of its pages. */
+const WHOLE_PDATA_BYTES = 64 * 1024;
+
 /**
  * Lays out a PE file as its loader would.
  * @param codeId time stamp and size that the image must have
@@ -10,8 +15,12 @@ import { readPeHeaders } from "../image/pe.ts";
  * @throws MissingRanges
  */
 export function openImageFile(bytes: FetchedBytes, codeId: string): ImageBytes | undefined {
+  if (bytes.size <= WHOLE_FILE_BYTES) bytes.plan([{ start: 0, end: bytes.size }]);
   const headers = readPeHeaders(headerBytes(bytes));
   if (!headers || peCodeId(headers.timestamp, headers.sizeOfImage) !== codeId.toLowerCase()) return undefined;
   const firstSection = Math.min(bytes.size, 4096, ...headers.sections.map(({ rva }) => rva));
-  return fileImage(bytes, [{ rva: 0, fileOffset: 0, fileSize: firstSection }, ...headers.sections]);
+  const image = fileImage(bytes, [{ rva: 0, fileOffset: 0, fileSize: firstSection }, ...headers.sections]);
+  const pdata = headers.directory("exceptions");
+  if (pdata && pdata.size <= WHOLE_PDATA_BYTES) image.plan([{ rva: pdata.rva, length: pdata.size }]);
+  return image;
 }
