@@ -53,6 +53,8 @@ export interface DumpModule {
   readonly debugId?: string;
   /** Base name or path of the symbol file. */
   readonly debugFile?: string;
+  /** Where its unwind data lie, from its base, as the loader has noted: tells when its header is paged out. */
+  readonly exceptionTable?: { readonly rva: number; readonly size: number };
   /** Whether identity and version were looked for; `not-read` says that a budget left them out. */
   readonly identity: "read" | "not-read" | "absent";
 }

@@ -57,9 +57,9 @@ export class WalkedModule {
     return this.#headers;
   }
 
-  /** Its table of functions with unwind data. */
+  /** Its table of functions with unwind data; what the loader has noted of it where the header is paged out. */
   get pdata(): DataDirectory | undefined {
-    return this.headers?.directory("exceptions");
+    return this.headers ? this.headers.directory("exceptions") : this.module.exceptionTable;
   }
 
   /** False where the image says that no code lies at the address; undefined where it does not say. */

@@ -26,7 +26,7 @@ export interface TruthFrame {
 export interface StackTruth {
   readonly modules: readonly {
     readonly base: string;
-    readonly image_file: string | null;
+    readonly image_file?: string | null;
     readonly pdb?: { readonly name: string; readonly guid: string; readonly age: number } | null;
   }[];
   readonly stack: readonly TruthFrame[];
@@ -60,7 +60,7 @@ export function providerOf(
   const images = new Map<string, ReturnType<typeof openImage>>();
   const named = new Map<string, { debugFile: string; debugId: string }>();
   for (const { base, image_file, pdb } of truth.modules) {
-    if (image_file === null) continue;
+    if (!image_file) continue;
     const path = image_file.startsWith("/") ? image_file : join(folder, image_file);
     images.set(base, openImage(path));
     const name = pdb?.name.split("\\").at(-1) ?? "";

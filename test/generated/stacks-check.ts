@@ -110,7 +110,7 @@ async function check(file: string, generator: string, row: Row): Promise<void> {
     .toLowerCase();
   const culprit = truth.expect.culprit.toLowerCase();
   // A live dump blames nobody, or the kernel that made it.
-  const isNt = /^(ntoskrnl|nt)?$/.test(blamed);
+  const isNt = /^(nt|ntoskrnl|ntkr\w+)?$/.test(blamed);
   const sameCulprit = (blamed !== "" && culprit.includes(blamed)) || (isNt && /^nt | nt |no crash/.test(culprit));
   await close();
   await local.close();

@@ -1,4 +1,17 @@
-import { BASE, type FakeFunction, peImage, STACK, STACK_SIZE, shown, stackOf, walk, xdataAt } from "./fake-machine.ts";
+import { NO_SYMBOLS } from "../../../shared/stackwalk/symbol-provider.ts";
+import {
+  BASE,
+  type FakeFunction,
+  imageBytes,
+  MODULE,
+  peImage,
+  STACK,
+  STACK_SIZE,
+  shown,
+  stackOf,
+  walk,
+  xdataAt,
+} from "./fake-machine.ts";
 
 const AMD64 = 0x8664;
 /** UNWIND_INFO: version and flags, prologue, codes (offset, operation | info << 4). */
@@ -114,6 +127,19 @@ describe("x64 unwind data", () => {
     const slots = { 256: 9n, 264: BASE + 0x2050n, 288: 8n, 296: BASE + 0x2060n };
     expect(shown(frames([second, PLAIN], slots, 0x10fe, {}, code).frames)[1]).toBe("+2050 cfi");
     expect(shown(frames([second, PLAIN], slots, 0x1050, {}, code).frames)[1]).toBe("+2060 cfi");
+  });
+
+  it("finds unwind data where the loader noted them when the header is paged out", () => {
+    const bytes = peImage(AMD64, [PUSH_AND_SUB, PLAIN]).fill(0, 0, 0x400);
+    const noted = { ...MODULE, exceptionTable: { rva: 0x8000, size: 24 } };
+    const { frames: found } = walk({
+      ...({ cpu: "amd64", kernel: true, registers: {} } as const),
+      ...{ pc: BASE + 0x1080n, sp: RSP, stack: stackOf({ 288: 0x77n, 296: BASE + 0x2050n }) },
+      modules: [noted],
+      provider: { ...NO_SYMBOLS, image: () => imageBytes(bytes) },
+    });
+    expect(shown(found)).toEqual(["+1080 context", "+2050 cfi"]);
+    expect(found[1]?.registers["rbx"]).toBe(0x77n);
   });
 
   it("takes functions without a record for leaves", () => {

@@ -8,6 +8,7 @@ import { linksAt } from "./live-context.ts";
  * KLDR_DATA_TABLE_ENTRY: one loaded image. Its first fields stand where they do since Windows XP.
  */
 interface EntryLayout {
+  readonly exceptionTable: number;
   readonly dllBase: number;
   readonly sizeOfImage: number;
   readonly fullDllName: number;
@@ -18,6 +19,7 @@ interface EntryLayout {
 
 const LAYOUTS: Readonly<Record<4 | 8, EntryLayout>> = {
   8: {
+    exceptionTable: 0x10,
     dllBase: 0x30,
     sizeOfImage: 0x40,
     fullDllName: 0x48,
@@ -26,6 +28,7 @@ const LAYOUTS: Readonly<Record<4 | 8, EntryLayout>> = {
     timeDateStamp: 0x9c,
   },
   4: {
+    exceptionTable: 0x08,
     dllBase: 0x18,
     sizeOfImage: 0x20,
     fullDllName: 0x24,
@@ -57,6 +60,8 @@ export interface ModuleEntry extends Links {
   readonly size: number;
   readonly fullName?: TextPlace;
   readonly baseName?: TextPlace;
+  /** Its table of unwind data, where that lies within the image. */
+  readonly exceptionTable?: { readonly rva: number; readonly size: number };
   /** 0 where the image has none. */
   readonly checksum: number;
   /** Absent before Windows 10. */
@@ -82,15 +87,31 @@ export function parseModuleEntry(record: Uint8Array, pointerSize: 4 | 8, build: 
   if (size === 0 || size > MAX_IMAGE_BYTES) return undefined;
   const fullName = textPlace(record, layout.fullDllName, pointerSize);
   const baseName = textPlace(record, layout.baseDllName, pointerSize);
+  const exceptionTable = exceptionTableOf(record, layout, pointerSize, base, size);
   return {
     ...links,
     base,
     size,
     ...(fullName ? { fullName } : {}),
     ...(baseName ? { baseName } : {}),
+    ...(exceptionTable ? { exceptionTable } : {}),
     checksum: view.getUint32(layout.checkSum, true),
     ...(build >= TIMESTAMP_BUILD ? { timestamp: view.getUint32(layout.timeDateStamp, true) } : {}),
   };
+}
+
+function exceptionTableOf(
+  record: Uint8Array,
+  { exceptionTable: at }: EntryLayout,
+  pointerSize: 4 | 8,
+  base: VirtualAddress,
+  imageSize: number,
+): ModuleEntry["exceptionTable"] {
+  const address = pointerAt(record, at, pointerSize);
+  const size = dataView(record).getUint32(at + pointerSize, true);
+  if (address === undefined || address <= base || size === 0) return undefined;
+  const rva = Number(address - base);
+  return rva + size <= imageSize ? { rva, size } : undefined;
 }
 
 /** Whether bytes that no link led to look so much like an entry that its neighbours are worth asking for. */

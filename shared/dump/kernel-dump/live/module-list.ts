@@ -68,13 +68,14 @@ export class ModuleList {
   }
 
   #module(at: VirtualAddress, entry: ModuleEntry): DumpModule {
-    const { timestamp } = entry;
+    const { timestamp, exceptionTable } = entry;
     return {
       base: entry.base,
       size: entry.size,
       path: this.#names.get(at) ?? "",
       ...(timestamp ? { timestamp, codeId: peCodeId(timestamp, entry.size) } : {}),
       checksum: entry.checksum,
+      ...(exceptionTable ? { exceptionTable } : {}),
       identity: "not-read",
     };
   }

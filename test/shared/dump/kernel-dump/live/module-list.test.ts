@@ -64,6 +64,19 @@ describe("the list of loaded modules", () => {
     expect(first?.checksum).toBe(0x1000);
   });
 
+  it("tells where an image has its unwind data, unless that is a copy elsewhere", async () => {
+    const at = places(3);
+    const world = moduleWorld(at);
+    world.put((at[0] as bigint) + 0x10n, 0xfffff801_00006000n).put((at[0] as bigint) + 0x18n, 0x240, 4);
+    world.put((at[1] as bigint) + 0x10n, 0xffffa000_00006000n).put((at[1] as bigint) + 0x18n, 0x240, 4);
+    const modules = (await read(world.open())).modules();
+    expect(modules.map(({ exceptionTable }) => exceptionTable)).toEqual([
+      { rva: 0x6000, size: 0x240 },
+      undefined,
+      undefined,
+    ]);
+  });
+
   it("leaves out what only looks like a member", async () => {
     const at = places(9);
     const stray = (at[4] as bigint) + 0x300n;
