@@ -1,6 +1,6 @@
 /**
  * What a kernel dump of 1, 8 and 64 GiB costs: bytes, requests and rounds beside the pages that a perfect lazy
- * reader must touch, time from the local file and with the cost model of S3, and memory.
+ * reader must touch, processes and identities for it, time from the local file and with the cost model of S3, and memory.
  *
  *   npm run -s bench:large -- [--mkdump PATH/mkdump.py] [--gib 1,8,64] [--svg FILE] [--json FILE]
  *
@@ -10,6 +10,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { loadDisassembler } from "../shared/adapters/disassembly/load-disassembler.ts";
 import { openFile } from "../shared/adapters/files/file-source.ts";
 import { nodePlatform } from "../shared/adapters/node/platform.ts";
 import type { ByteSource } from "../shared/bytes/byte-source.ts";
@@ -37,6 +38,9 @@ export interface LargeDumpRow {
   /** Resident bytes above those of the process before the analysis. */
   readonly memory: number;
   readonly status: string;
+  /** Processes that are listed, and modules whose identity was read. */
+  readonly processes: number;
+  readonly identities: number;
 }
 
 const ROUND_MS = 25;
@@ -60,7 +64,7 @@ function remote(inner: ByteSource): ByteSource {
 /** Runs in the child: prints one JSON object. */
 async function measure(file: string): Promise<void> {
   const opened = await openFile(file);
-  const options = { limits: DEFAULT_LIMITS, platform: nodePlatform };
+  const options = { limits: DEFAULT_LIMITS, platform: nodePlatform, disassembler: loadDisassembler };
   const before = process.resourceUsage().maxRSS;
   const analyze = async (source: ByteSource) => {
     const started = performance.now();
@@ -70,13 +74,18 @@ async function measure(file: string): Promise<void> {
   const first = await analyze(opened.source);
   const memory = (process.resourceUsage().maxRSS - before) * 1024;
   const far = await analyze(remote(opened.source));
-  const times: number[] = [];
-  for (let run = 0; run < RUNS; run++) times.push((await analyze(opened.source)).ms);
+  const warm: number[] = [];
+  for (let run = 0; run < RUNS; run++) warm.push((await analyze(opened.source)).ms);
   await opened.close();
   const { bytes_read: bytes, requests, rounds } = first.report.io;
-  const localMs = times.sort((a, b) => a - b)[RUNS >> 1];
-  const said = { bytes, requests, rounds, memory, localMs, firstMs: first.ms, remoteMs: far.ms, status: first.status };
-  console.log(JSON.stringify(said));
+  const localMs = warm.sort((a, b) => a - b)[RUNS >> 1];
+  const { modules, processes } = first.report;
+  const found = {
+    processes: processes?.length ?? 0,
+    identities: modules.filter(({ identity }) => identity === "read").length,
+  };
+  const times = { localMs, firstMs: first.ms, remoteMs: far.ms };
+  console.log(JSON.stringify({ bytes, requests, rounds, memory, status: first.status, ...times, ...found }));
 }
 
 function row(type: string, gib: number, scenario: string, generator: ReturnType<typeof generatorOrExit>): LargeDumpRow {
@@ -106,6 +115,7 @@ function print(one: LargeDumpRow): boolean {
     String(one.neededPages).padStart(5),
     (one.requests / one.neededPages).toFixed(2).padStart(5),
     String(one.rounds).padStart(4),
+    `${one.processes}/${one.identities}`.padStart(6),
     `${one.localMs.toFixed(0)} ms`.padStart(7),
     `${one.remoteMs.toFixed(0)} ms`.padStart(8),
     `${(one.memory / 2 ** 20).toFixed(0)} MiB`.padStart(8),
@@ -126,11 +136,11 @@ function main(): void {
   });
   const generator = generatorOrExit(values.mkdump);
   console.log(
-    "type             RAM  stop      bytes     bitmap  reqs  need ratio  rnds    local    remote   memory  budget",
+    "type             RAM  stop      bytes     bitmap  reqs  need ratio  rnds  pr/id    local    remote   memory  budget",
   );
   const rows: LargeDumpRow[] = [];
   let over = 0;
-  for (const scenario of ["0xD1", "0x3B"]) {
+  for (const scenario of ["0xD1", "0x3B", "0x7F_8"]) {
     for (const type of ["full", "bitmap-full", "bitmap-kernel"]) {
       for (const gib of values.gib.split(",").map(Number)) {
         const one = row(type, gib, scenario, generator);

@@ -21,12 +21,8 @@ const EXPLANATIONS: readonly Explanation[] = [
     covers: (miss, { type }) => type === "triage" && leftOut(miss) && /^process(es|ors): count$/.test(miss.field),
   },
   {
-    reason: "the address of the thread is not taken from a triage dump's PRCB",
-    covers: (miss, { type }) => type === "triage" && leftOut(miss) && miss.field === "current thread: address",
-  },
-  {
     reason:
-      "the list of processes ends after ten rounds each way, with a note: each record leads only to its neighbours",
+      "of a long list of processes its ends and the part around the crashed one are read, with a note: each record leads only to its neighbours",
     covers: (miss, { options }) => miss.field === "processes: count" && options.includes("1000"),
   },
   {

@@ -24,10 +24,10 @@ import { structureOffsets } from "./offsets.ts";
 import { offsetSources, processFacts, readProcess, readThread } from "./process-thread.ts";
 import { readProcessor } from "./processor.ts";
 import { isKernelPointer, pointerAt } from "./record-fields.ts";
+import { virtualMachine } from "./smbios.ts";
 import { copyExtent, copyOf, readTriageHeader, type TriageHeader } from "./triage.ts";
 import { triageSegments, triageStack } from "./triage-memory.ts";
 import { triageSections } from "./triage-sections.ts";
-import { virtualMachine } from "./smbios.ts";
 
 /** NtBuildLab is a short text: longer ones are damage. */
 const BUILD_LAB_BYTES = 128;

@@ -1,7 +1,7 @@
 import type { StepRunner, Task } from "../../../bytes/step-runner.ts";
 import { attemptStep, attemptTogether, type Notes } from "../../../notes.ts";
 import type { VirtualAddress } from "../../address.ts";
-import type { Dump, DumpKernel, DumpListedProcess, DumpProcess, DumpProcessor } from "../../dump.ts";
+import type { Dump, DumpKernel, DumpListedProcess, DumpModule, DumpProcess, DumpProcessor } from "../../dump.ts";
 import type { OpenedDump } from "../../opened-dump.ts";
 import type { KernelTypesOf, TypeLayout } from "../../type-layout.ts";
 import { unlessFill, unlessFillWide } from "../fill.ts";
@@ -15,6 +15,7 @@ import {
   type KernelHeader,
 } from "../header.ts";
 import { headerSections } from "../header-sections.ts";
+import { imageSize } from "../memory/kernel-image.ts";
 import type { KernelSpace } from "../memory/kernel-space.ts";
 import { HAS_USER_MEMORY, promisedMemory } from "../memory/user-memory.ts";
 import { offsetSources } from "../process-thread.ts";
@@ -98,6 +99,8 @@ export async function openLiveDump(
     MAX_ROUNDS,
   );
 
+  const listed = modules.modules();
+  const kernelImage = await missingKernel(space, listed, runner, notes);
   const facts = recordFacts(context, crashed.process(index), crashed.thread(index));
   const cpuInfo = stopped?.cpuInfo;
   const bugcheck = headerBugcheck(header);
@@ -134,7 +137,7 @@ export async function openLiveDump(
       ...(texts.buildLab === undefined ? {} : { buildLab: texts.buildLab }),
     },
     process: processes.owner ? ownerFacts(processes.owner) : facts.process,
-    modules: modules.modules().map((module) => identities.known(module)),
+    modules: [...kernelImage, ...listed].map((module) => identities.known(module)),
     unloadedModules: unloaded.unloaded(),
     threads,
     crashingThread: 0,
@@ -158,6 +161,20 @@ export async function openLiveDump(
     };
   };
   return { dump, known, whole };
+}
+
+/** nt by its own headers, where the list does not lead to it: damaged links or tables hide all else, but not the kernel. */
+async function missingKernel(
+  { kernelBase, memory }: KernelSpace,
+  listed: readonly DumpModule[],
+  runner: Runner,
+  notes: Notes,
+): Promise<DumpModule[]> {
+  if (kernelBase === undefined || listed.some(({ base }) => base === kernelBase)) return [];
+  const size = await attemptStep(runner, notes, "kernel/modules", () => imageSize(memory, kernelBase));
+  if (size === undefined) return [];
+  notes.add("kernel.module-list", "kernel/modules", "nt is not in the list: its own headers tell of it");
+  return [{ base: kernelBase, size, path: "ntoskrnl.exe", identity: "not-read" }];
 }
 
 /** Offsets from the symbols of this very kernel. */
