@@ -154,7 +154,8 @@ export class ThreadWalk {
     const { bounds, modules, stack } = this.#scene;
     if (!bounds) return false;
     const isInside = (address: bigint): boolean => address >= bounds.start && address - bounds.start < bounds.size;
-    if (!isInside(from) || isInside(sp)) return false;
+    // Kernels run deferred work on stacks of their own and come back: either way the border is crossed.
+    if (isInside(from) === isInside(sp)) return false;
     return modules.find(ip - this.#cpu.callBytes) !== undefined && stack.pointer(sp) !== undefined;
   }
 

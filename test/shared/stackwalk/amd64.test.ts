@@ -221,6 +221,13 @@ describe("x64 unwind data", () => {
     const switched = walk({ ...thread, registers: { rbp: other + 0x100n } }).frames;
     expect(shown(switched)).toEqual(["+1080 context", "+2050 cfi", "+2070 cfi"]);
     expect(shown(walk({ ...thread, registers: { rbp: STACK + 0x50n } }).frames)).toEqual(["+1080 context"]);
+    const high = 0x20_0000n;
+    const back = walk({
+      ...{ ...thread, sp: high + 0x40n, registers: { rbp: STACK + 0x108n } },
+      stack: stackOf({ 272: BASE + 0x2050n, 320: BASE + 0x2070n }),
+      memory: [[high, stackOf({})]],
+    }).frames;
+    expect(shown(back)).toEqual(["+1080 context", "+2050 cfi", "+2070 cfi"]);
   });
 
   it("ends at the end of the thread's stack", () => {
