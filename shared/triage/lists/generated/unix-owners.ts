@@ -42,4 +42,10 @@ libsystem_pthread	last_system	starts threads
 libsystem_platform	last_system	runtime of C
 libc++abi	last_system	runtime of C++: throws and ends for its callers
 libobjc.a	last_system	calls methods of programs
-dyld	last_system	loads programs`;
+dyld	last_system	loads programs
+libsystem_malloc	last_system	checks the heap
+libdispatch	last_system	runs everybody's queues
+corefoundation	last_system	runs everybody's event loops
+foundation	last_system	runs everybody's event loops
+hitoolbox	last_system	runs everybody's event loops
+appkit	last_system	runs everybody's event loops`;
