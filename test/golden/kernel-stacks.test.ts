@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { openFile } from "../../shared/adapters/files/file-source.ts";
+import { nodePlatform } from "../../shared/adapters/node/platform.ts";
+import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
+import { corpusPath, describeCorpus } from "../support/corpus.ts";
+import { walkFile } from "../support/walk-file.ts";
+
+/** Stacks of real kernel dumps beside those that other tools printed of them. */
+
+const plain = (text: string): string => text.replaceAll("`", "").replace(/^0x/, "");
+
+describeCorpus("stacks of real kernel dumps", () => {
+  it("are WinDbg's kv in every column that needs no symbols", async () => {
+    const path = corpusPath("kernel/083125-14875-01.dmp");
+    const file = await openFile(path);
+    const { report } = await analyzeSource(file.source, { limits: DEFAULT_LIMITS, platform: nodePlatform });
+    await file.close();
+    // Stack pointer, return address, four words: 16 digits with a tick each.
+    const columns = (text: string): string[] =>
+      [...text.matchAll(/^(?:\d\d )?((?:[0-9a-f]{8}`[0-9a-f]{8}[ :]+){6})/gm)].map(([, line = ""]) =>
+        line.replace(/[ :]+/g, " ").trim(),
+      );
+    const kv = columns(readFileSync(`${path}.expected.windbg.kv.txt`, "latin1"));
+    expect(kv).toHaveLength(4);
+    expect(columns(report.analysis?.STACK_TEXT ?? "")).toEqual(kv);
+  });
+
+  it("hold rizin's frames of a triage dump in order, stack pointers too, from the fault to the thread's start", async () => {
+    const path = corpusPath("kernel/triage_x64.dmp");
+    const text = readFileSync(`${path}.expected.rizin-tests.txt`, "latin1");
+    const rizin = [...text.matchAll(/^(\d+) +0x([0-9a-f]+) +sp: 0x([0-9a-f]+) /gm)].map(
+      ([, index, ip, sp]) => `${index} ${ip} ${sp}`,
+    );
+    expect(rizin.length).toBeGreaterThan(36);
+    const { stacks } = await walkFile(path, {});
+    const frames = (stacks[0]?.frames ?? []).map(({ ip, sp }) => `${plain(ip.toString(16))} ${sp.toString(16)}`);
+    // 0 to 7 lie below the fault, which the stop code's fourth argument leads to; 36 is the end.
+    const wanted = rizin.slice(8, 36).map((line) => line.replace(/^\d+ /, ""));
+    let at = -1;
+    const places = wanted.map((line) => {
+      at = frames.indexOf(line, at + 1);
+      return at;
+    });
+    expect(places).not.toContain(-1);
+    expect(places[0]).toBe(0);
+  });
+});
