@@ -80,7 +80,7 @@ export function walkThreads(dump: Dump, provider: SymbolProvider, options: WalkO
     const start = thread && startOf(dump, thread, index, options);
     const waits = options.waiting === true && !start ? thread?.kernelStack : undefined;
     if (!thread || !cpu || (!start && waits === undefined)) return { thread: index, frames: [], end: "no-context" };
-    const scene = sceneOf(dump, thread, modules);
+    const scene = sceneOf(dump, thread, modules, start?.sp ?? waits);
     const first = (): CpuContext | undefined => start ?? (waits && readSwitchFrame(dump.memory, dump.cpu, waits));
     const walk = new ThreadWalk(scene, cpu, first, limit);
     const narrow = wow64 && start ? new NarrowWalk(scene, thread, start, limit) : undefined;
@@ -113,7 +113,12 @@ function hasPageTables({ kernel, kind, pointerSize }: Dump): boolean {
   return kernel !== undefined && kind !== "kernel-triage" && pointerSize === 8;
 }
 
-function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap): WalkScene {
+function sceneOf(
+  dump: Dump,
+  thread: DumpThread,
+  modules: ModuleMap,
+  sp: VirtualAddress | undefined,
+): WalkScene {
   const build = dump.kernel?.minorVersion ?? 0;
   let trapFrames: readonly TrapFrame[] | undefined;
   return {
@@ -127,11 +132,23 @@ function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap): WalkScene 
     stack: new StackReader(dump.memory, dump.pointerSize),
     ...(thread.stack ? { bounds: thread.stack } : {}),
     trapFrames: () => {
-      trapFrames ??= dump.kernel && thread.stack ? trapFramesOf(dump, thread.stack, modules, build) : [];
+      const used = thread.stack && usedPart(thread.stack, sp);
+      trapFrames ??= dump.kernel && used ? trapFramesOf(dump, used, modules, build) : [];
       return trapFrames;
     },
     strip: dump.cpu === "arm64" ? stripper(modules) : (address) => address,
   };
+}
+
+/** The pages of a stack from its stack pointer on: what lies below is over, and often no page at all. */
+function usedPart(
+  stack: NonNullable<DumpThread["stack"]>,
+  sp: VirtualAddress | undefined,
+): NonNullable<DumpThread["stack"]> {
+  const { start, size } = stack;
+  if (sp === undefined || sp < start || sp - start >= BigInt(size)) return stack;
+  const below = Number(sp - start) & ~0xfff;
+  return { start: addOffset(start, below), size: size - below };
 }
 
 function trapFramesOf(
