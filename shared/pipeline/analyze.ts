@@ -180,7 +180,8 @@ async function finish(
     ...(stacks ? { frames: stacks.verdictFrames } : {}),
     ...(instruction?.stackExhausted ? { stackExhausted: true } : {}),
   });
-  const followup = explained && verdict.address !== undefined ? await listCode(explained, verdict.address) : undefined;
+  const followup =
+    explained && verdict.address !== undefined ? await listCode(explained, verdict.address, instruction) : undefined;
   const report = buildReport({
     dump: await opened.whole(),
     words,

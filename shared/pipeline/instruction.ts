@@ -66,9 +66,17 @@ export async function analyzeInstruction(scene: InstructionScene): Promise<Instr
   });
 }
 
-/** The code at an address as listings show it, without registers. */
-export async function listCode(scene: InstructionScene, address: VirtualAddress): Promise<ListedCode | undefined> {
+/**
+ * The code at an address as listings show it, without registers.
+ * @param known code that was read already: often it is the same
+ */
+export async function listCode(
+  scene: InstructionScene,
+  address: VirtualAddress,
+  known: ListedCode | undefined,
+): Promise<ListedCode | undefined> {
   const { dump, runner, notes } = scene;
+  if (known?.address === address) return known;
   if (!scene.load) return undefined;
   const modules = new ModuleMap(dump.modules, dump.memory, scene.stacks.provider);
   const bytes = await attemptStep(runner, notes, WHERE, () => readCode(dump, modules, address));

@@ -29,7 +29,10 @@ export async function capstoneDisassembler(): Promise<Disassembler> {
       return undefined;
     }
   };
-  return { decode: (code, address) => decode(code, address, text) };
+  return {
+    decode: (code, address) => decode(code, address, text),
+    length: (code) => (code.length >= WIDTH && text(code.subarray(0, WIDTH), 0n) ? WIDTH : 0),
+  };
 }
 
 const WIDTH = 4;

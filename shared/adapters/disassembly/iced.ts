@@ -1,4 +1,5 @@
-import * as iced from "iced-x86";
+import { createRequire } from "node:module";
+import type * as Iced from "iced-x86";
 import type {
   AddressPart,
   Disassembler,
@@ -9,19 +10,25 @@ import type {
   Undecoded,
 } from "../../triage/instruction/disassembler.ts";
 
+// Not imported: reading the names that a CommonJS file of 900 KB exports takes longer than running it.
+const iced = createRequire(import.meta.url)("iced-x86") as typeof Iced;
+
 /**
  * x86 and x64 by iced-x86 (WebAssembly). Every object of it that is made here is freed here: its memory is
  * not the collector's.
  */
 export class IcedDisassembler implements Disassembler {
   readonly #bits: 32 | 64;
-  readonly #formatter: iced.Formatter;
-  readonly #infos: iced.InstructionInfoFactory;
+  readonly #formatter: Iced.Formatter;
+  readonly #infos: Iced.InstructionInfoFactory;
+  /** Holds instructions of which only the length counts. */
+  readonly #scratch: Iced.Instruction;
 
   constructor(bits: 32 | 64) {
     this.#bits = bits;
     this.#formatter = formatter();
     this.#infos = new iced.InstructionInfoFactory();
+    this.#scratch = new iced.Instruction();
   }
 
   decode(code: Uint8Array, address: bigint): Instruction | Undecoded {
@@ -37,7 +44,14 @@ export class IcedDisassembler implements Disassembler {
     }
   }
 
-  #read(raw: iced.Instruction): Instruction {
+  length(code: Uint8Array): number {
+    const decoder = new iced.Decoder(this.#bits, code, iced.DecoderOptions.None);
+    decoder.decodeOut(this.#scratch);
+    decoder.free();
+    return this.#scratch.isInvalid ? 0 : this.#scratch.length;
+  }
+
+  #read(raw: Iced.Instruction): Instruction {
     const memory = this.#memory(raw);
     const target = targetOf(raw);
     const divides = DIVISIONS.has(raw.mnemonic);
@@ -53,13 +67,13 @@ export class IcedDisassembler implements Disassembler {
     };
   }
 
-  #memory(raw: iced.Instruction): MemoryOperand[] {
+  #memory(raw: Iced.Instruction): MemoryOperand[] {
     const info = this.#infos.info(raw);
     const explicit = explicitOperands(raw);
     const size = stringElement(raw);
     const found = info.usedMemory().map((used): MemoryOperand | undefined => {
       try {
-        const access = ACCESSES[used.access as iced.OpAccess];
+        const access = ACCESSES[used.access as Iced.OpAccess];
         const index = registerName(used.index);
         const base = registerName(used.base);
         const segment = registerName(used.segment) as MemoryOperand["segment"];
@@ -86,7 +100,7 @@ export class IcedDisassembler implements Disassembler {
   }
 
   /** The text as WinDbg writes it, which is MASM's with habits of its own. */
-  #text(raw: iced.Instruction): (string | AddressPart)[] {
+  #text(raw: Iced.Instruction): (string | AddressPart)[] {
     const text = this.#formatter.format(raw);
     const strings = stringText(raw, this.#bits);
     if (strings !== undefined) return [strings];
@@ -121,7 +135,7 @@ export function icedDisassembler(bits: 32 | 64): Disassembler {
   return known;
 }
 
-function formatter(): iced.Formatter {
+function formatter(): Iced.Formatter {
   const masm = new iced.Formatter(iced.FormatterSyntax.Masm);
   masm.firstOperandCharIndex = 8;
   masm.showBranchSize = false;
@@ -130,7 +144,7 @@ function formatter(): iced.Formatter {
   return masm;
 }
 
-const FLOWS: Readonly<Partial<Record<iced.FlowControl, Flow>>> = {
+const FLOWS: Readonly<Partial<Record<Iced.FlowControl, Flow>>> = {
   [iced.FlowControl.UnconditionalBranch]: "jump",
   [iced.FlowControl.IndirectBranch]: "jump",
   [iced.FlowControl.ConditionalBranch]: "branch",
@@ -143,7 +157,7 @@ const FLOWS: Readonly<Partial<Record<iced.FlowControl, Flow>>> = {
 };
 
 /** Conditional accesses are taken as done: what faulted was. */
-const ACCESSES: Readonly<Partial<Record<iced.OpAccess, OperandAccess>>> = {
+const ACCESSES: Readonly<Partial<Record<Iced.OpAccess, OperandAccess>>> = {
   [iced.OpAccess.Read]: "read",
   [iced.OpAccess.CondRead]: "read",
   [iced.OpAccess.Write]: "write",
@@ -152,13 +166,13 @@ const ACCESSES: Readonly<Partial<Record<iced.OpAccess, OperandAccess>>> = {
   [iced.OpAccess.ReadCondWrite]: "readwrite",
 };
 
-const DIVISIONS: ReadonlySet<iced.Mnemonic> = new Set([iced.Mnemonic.Div, iced.Mnemonic.Idiv]);
+const DIVISIONS: ReadonlySet<Iced.Mnemonic> = new Set([iced.Mnemonic.Div, iced.Mnemonic.Idiv]);
 /** Instructions whose operand must be aligned: others of SSE need it too, and AVX ones do not. */
 const ALIGNED = /^V?(?:Movap[sd]|Movdqa(?:32|64)?|Movntp[sd]|Movntdqa?|Fxsave(?:64)?|Fxrstor(?:64)?)$/;
 
 const NO_REGISTER = iced.Register.None;
 
-function registerName(register: iced.Register): string | undefined {
+function registerName(register: Iced.Register): string | undefined {
   return register === NO_REGISTER ? undefined : iced.Register[register]?.toLowerCase();
 }
 
@@ -168,14 +182,14 @@ function addressBits(register: string | undefined, bits: 32 | 64): 16 | 32 | 64 
   return /^[bs][xpi]$|^di$/.test(register) ? 16 : bits;
 }
 
-function explicitOperands(raw: iced.Instruction): number {
+function explicitOperands(raw: Iced.Instruction): number {
   let count = 0;
   for (let index = 0; index < raw.opCount; index++) if (raw.opKind(index) === iced.OpKind.Memory) count += 1;
   return count;
 }
 
 /** An operand that the text shows has the registers of the instruction's own memory operand; string ones are all shown. */
-function isExplicit(raw: iced.Instruction, used: iced.UsedMemory, explicit: number): boolean {
+function isExplicit(raw: Iced.Instruction, used: Iced.UsedMemory, explicit: number): boolean {
   if (raw.isStringInstruction) return true;
   if (explicit === 0) return false;
   if (raw.isIpRelMemoryOperand) return used.base === NO_REGISTER;
@@ -183,7 +197,7 @@ function isExplicit(raw: iced.Instruction, used: iced.UsedMemory, explicit: numb
 }
 
 /** The slot that a push or call writes below the stack pointer, where the operand is on the stack too. */
-function isOwnSlot(raw: iced.Instruction, used: iced.UsedMemory): boolean {
+function isOwnSlot(raw: Iced.Instruction, used: Iced.UsedMemory): boolean {
   return raw.isStackInstruction && used.displacement !== raw.memoryDisplacementU64;
 }
 
@@ -191,20 +205,20 @@ const ELEMENTS: Readonly<Record<string, number>> = { b: 1, w: 2, d: 4, q: 8 };
 /** String instructions by what follows their first letters: movsb, stosq, cmpsd. */
 const STRINGS = /^(movs|stos|scas|lods|cmps|ins|outs)([bwdq])$/;
 
-function stringForm(raw: iced.Instruction): [form: string, element: string] | undefined {
+function stringForm(raw: Iced.Instruction): [form: string, element: string] | undefined {
   if (!raw.isStringInstruction) return undefined;
   const [, form, element] = STRINGS.exec((iced.Mnemonic[raw.mnemonic] ?? "").toLowerCase()) ?? [];
   return form === undefined || element === undefined ? undefined : [form, element];
 }
 
-function stringElement(raw: iced.Instruction): number {
+function stringElement(raw: Iced.Instruction): number {
   return ELEMENTS[stringForm(raw)?.[1] ?? ""] ?? 0;
 }
 
 const WORDS: Readonly<Record<string, string>> = { b: "byte", w: "word", d: "dword", q: "qword" };
 
 /** WinDbg writes string instructions with their operands: `rep movs byte ptr [rdi],byte ptr [rsi]`. */
-function stringText(raw: iced.Instruction, bits: 32 | 64): string | undefined {
+function stringText(raw: Iced.Instruction, bits: 32 | 64): string | undefined {
   const [form, element] = stringForm(raw) ?? [];
   if (form === undefined || element === undefined || form === "ins" || form === "outs") return undefined;
   const letter = bits === 64 ? "r" : "e";
@@ -217,7 +231,7 @@ function stringText(raw: iced.Instruction, bits: 32 | 64): string | undefined {
 }
 
 const ACCUMULATORS: Readonly<Record<number, string>> = { 1: "al", 2: "ax", 4: "eax", 8: "rax" };
-const ONE_OPERAND: ReadonlySet<iced.Mnemonic> = new Set([
+const ONE_OPERAND: ReadonlySet<Iced.Mnemonic> = new Set([
   iced.Mnemonic.Div,
   iced.Mnemonic.Idiv,
   iced.Mnemonic.Mul,
@@ -225,7 +239,7 @@ const ONE_OPERAND: ReadonlySet<iced.Mnemonic> = new Set([
 ]);
 
 /** WinDbg names the accumulator of a multiplication or division: `idiv    eax,ecx`. */
-function withAccumulator(raw: iced.Instruction, text: string): string {
+function withAccumulator(raw: Iced.Instruction, text: string): string {
   if (!ONE_OPERAND.has(raw.mnemonic) || raw.opCount !== 1) return text;
   const size =
     raw.op0Kind === iced.OpKind.Memory
@@ -243,19 +257,19 @@ function wideSegmentOffset(text: string): string {
   });
 }
 
-function divisorOf(raw: iced.Instruction, memory: readonly MemoryOperand[]): { divisor?: string | MemoryOperand } {
+function divisorOf(raw: Iced.Instruction, memory: readonly MemoryOperand[]): { divisor?: string | MemoryOperand } {
   const divisor = raw.op0Kind === iced.OpKind.Memory ? memory[0] : registerName(raw.op0Register);
   return divisor === undefined ? {} : { divisor };
 }
 
-function nearTarget(raw: iced.Instruction): bigint | undefined {
+function nearTarget(raw: Iced.Instruction): bigint | undefined {
   const kind = raw.opCount > 0 ? raw.op0Kind : undefined;
   const near =
     kind === iced.OpKind.NearBranch16 || kind === iced.OpKind.NearBranch32 || kind === iced.OpKind.NearBranch64;
   return near ? raw.nearBranchTarget : undefined;
 }
 
-function targetOf(raw: iced.Instruction): bigint | string | undefined {
+function targetOf(raw: Iced.Instruction): bigint | string | undefined {
   const near = nearTarget(raw);
   if (near !== undefined) return near;
   const indirect =
@@ -264,7 +278,7 @@ function targetOf(raw: iced.Instruction): bigint | string | undefined {
 }
 
 /** The address of an operand that no register moves: relative to the instruction, or x86's absolute one. */
-function absoluteOperand(raw: iced.Instruction): bigint | undefined {
+function absoluteOperand(raw: Iced.Instruction): bigint | undefined {
   if (explicitOperands(raw) === 0 || raw.memoryIndex !== NO_REGISTER) return undefined;
   if (raw.isIpRelMemoryOperand) return raw.ipRelMemoryAddress;
   const flat = raw.memorySegment !== iced.Register.FS && raw.memorySegment !== iced.Register.GS;

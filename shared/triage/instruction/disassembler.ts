@@ -71,6 +71,8 @@ export const MAX_INSTRUCTION_BYTES = 15;
 export interface Disassembler {
   /** The instruction at the start of `code`, which lay at `address`. */
   decode(code: Uint8Array, address: bigint): Instruction | Undecoded;
+  /** Bytes of the instruction at the start of `code`; 0 where it is none or cut. Much cheaper than decoding it. */
+  length(code: Uint8Array): number;
 }
 
 /** Loads the disassembler of a CPU once; undefined for CPUs that have none. */

@@ -38,11 +38,17 @@ export function isMisalignedIp(
   const bytes = new Uint8Array(before.length + code.length);
   bytes.set(before);
   bytes.set(code, before.length);
-  const steps = (start: number): boolean | undefined => meets(disassembler, bytes, start, before.length);
+  const lengths = new Map<number, number>();
+  const lengthAt = (place: number): number => {
+    const length = lengths.get(place) ?? disassembler.length(bytes.subarray(place, place + MAX_INSTRUCTION_BYTES));
+    lengths.set(place, length);
+    return length;
+  };
+  const at = before.length;
   // A function starts at an instruction: one sequence is enough.
-  if (sinceStart !== undefined && sinceStart <= before.length) return negate(steps(before.length - sinceStart));
-  if (before.length < LEAST) return undefined;
-  const results = Array.from({ length: STARTS }, (_, start) => steps(start));
+  if (sinceStart !== undefined && sinceStart <= at) return negate(meets(lengthAt, at - sinceStart, at));
+  if (at < LEAST) return undefined;
+  const results = Array.from({ length: STARTS }, (_, start) => meets(lengthAt, start, at));
   return results.every((met) => met === results[0]) ? negate(results[0]) : undefined;
 }
 
@@ -51,15 +57,13 @@ function negate(met: boolean | undefined): boolean | undefined {
 }
 
 /** Whether a sequence from `start` has an instruction at `at`; undefined when it meets bytes that are none. */
-function meets(disassembler: Disassembler, bytes: Uint8Array, start: number, at: number): boolean | undefined {
+function meets(lengthAt: (place: number) => number, start: number, at: number): boolean | undefined {
   let place = start;
   while (place < at) {
-    const found = disassembler.decode(bytes.subarray(place, place + MAX_INSTRUCTION_BYTES), BigInt(place));
-    if (typeof found === "string") {
-      // Not in step yet: go on with the next byte, unless the pointer is near.
-      if (at - place <= MAX_INSTRUCTION_BYTES) return undefined;
-      place += 1;
-    } else place += found.length;
+    const length = lengthAt(place);
+    // Not in step yet: go on with the next byte, unless the pointer is near.
+    if (length === 0 && at - place <= MAX_INSTRUCTION_BYTES) return undefined;
+    place += length || 1;
   }
   return place === at;
 }
