@@ -113,6 +113,7 @@ describe("buckets that people posted", () => {
     const fields = stopFields(one, words);
     expect(fields["FAILURE_BUCKET_ID"]).toBe(one.ours?.bucket ?? one.bucket);
     if (one.symbol !== undefined && !one.ours) expect(fields["SYMBOL_NAME"]).toBe(one.symbol);
+    if (one.module !== undefined) expect(fields["MODULE_NAME"]).toBe(one.module);
   });
 
   it.each(PUBLIC_FAILURES)("$bucket", (one) => {

@@ -1,7 +1,7 @@
 /**
  * Facts of crashes whose analyses people posted in public: what the debugger was given, and which bucket it gave.
  * The hash is the key to find a posted log by. Frames are as printed, innermost first; `@n` in an argument is the
- * address of frame n, `@module` one inside of that module. What a post leaves out (the address of an access, frames
+ * address of frame n, `@module` one inside of that module. What a post leaves out (an address, a number, frames
  * that raise the stop) is filled in so that it fits what the post says in words.
  */
 export interface PublicBucket {
@@ -16,6 +16,8 @@ export interface PublicBucket {
 
 /** Stops of the kernel. */
 export interface PublicStop extends PublicBucket {
+  /** MODULE_NAME as printed. */
+  readonly module?: string;
   readonly code: number;
   readonly args: readonly [string, string, string, string];
   readonly process?: string;
@@ -97,6 +99,14 @@ export const PUBLIC_STOPS: readonly PublicStop[] = [
     bucket: "0x13C_nt!PspThreadDelete",
     hash: "{6fe88179-1572-f8e2-aeff-cd9c600ecf3a}",
     symbol: "nt!PspThreadDelete+1706e7",
+  },
+  {
+    code: 0x1a,
+    args: ["41792", "ffffe1812d3b1c48", "4000000000", "0"],
+    frames: "nt!KeBugCheckEx nt!MiDeleteVa+1581 nt!MiDeletePagablePteRange+48b nt!NtTerminateProcess+de",
+    bucket: "MEMORY_CORRUPTION_ONE_BIT",
+    hash: "{e3faf315-c3d0-81db-819a-6c43d23c63a7}",
+    module: "hardware",
   },
   {
     code: 0x116,

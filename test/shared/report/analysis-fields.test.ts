@@ -146,7 +146,7 @@ describe("WinDbg's fields of a kernel dump", () => {
   });
 
   it.each([
-    ["memory", "memory_corruption", "memory_corruption"],
+    ["memory", "hardware", "memory_corruption"],
     ["GenuineIntel", "GenuineIntel", "GenuineIntel.sys"],
     ["ntdll.dll", "ntdll", "ntdll.dll"],
     ["disk", "Unknown_Module", "Unknown_Image"],
