@@ -113,12 +113,7 @@ function hasPageTables({ kernel, kind, pointerSize }: Dump): boolean {
   return kernel !== undefined && kind !== "kernel-triage" && pointerSize === 8;
 }
 
-function sceneOf(
-  dump: Dump,
-  thread: DumpThread,
-  modules: ModuleMap,
-  sp: VirtualAddress | undefined,
-): WalkScene {
+function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap, sp: VirtualAddress | undefined): WalkScene {
   const build = dump.kernel?.minorVersion ?? 0;
   let trapFrames: readonly TrapFrame[] | undefined;
   return {
@@ -130,6 +125,7 @@ function sceneOf(
     modules,
     processName: dump.process.name ?? "",
     stack: new StackReader(dump.memory, dump.pointerSize),
+    ...(dump.bugcheck ? { stopArguments: dump.bugcheck.parameters } : {}),
     ...(thread.stack ? { bounds: thread.stack } : {}),
     trapFrames: () => {
       const used = thread.stack && usedPart(thread.stack, sp);
