@@ -179,6 +179,7 @@ async function finish(
     ...(stop ? { stop } : {}),
     ...(stacks ? { frames: stacks.verdictFrames } : {}),
     ...(instruction?.stackExhausted ? { stackExhausted: true } : {}),
+    ...(instruction?.misaligned ? { misalignedIp: true } : {}),
   });
   const followup =
     explained && verdict.address !== undefined ? await listCode(explained, verdict.address, instruction) : undefined;

@@ -63,6 +63,7 @@ function kernelImage(dump: Dump, { module }: Verdict): string | undefined {
 /** What WinDbg prints where no image of the dump is to blame: memory, a processor, a file that is not loaded, nobody. */
 function namesWithoutImage(name: string | undefined): Fields {
   const known = name === undefined ? undefined : oneLine(name);
+  if (known === "hardware") return { MODULE_NAME: known, IMAGE_NAME: known };
   if (known === "memory") return { MODULE_NAME: "hardware", IMAGE_NAME: "memory_corruption" };
   if (known === "GenuineIntel" || known === "AuthenticAMD") return { MODULE_NAME: known, IMAGE_NAME: `${known}.sys` };
   const file = /^(.+)\.(sys|dll|exe)$/i.exec(known ?? "");

@@ -33,6 +33,8 @@ export interface VerdictInput {
   readonly frames?: readonly VerdictFrame[];
   /** The failed access is the end of the thread's stack. */
   readonly stackExhausted?: boolean;
+  /** The failing code stands in the middle of an instruction of its image. */
+  readonly misalignedIp?: boolean;
 }
 
 /** Something that may be the culprit or lie in it, and what it counts for. */
@@ -84,7 +86,10 @@ export function verdictRule({ dump, stop }: VerdictInput) {
   return stopBlameRule(plainStopCode(dump.bugcheck.code), dump.bugcheck.parameters[0]);
 }
 
-function* evidence({ dump, stop, frames }: VerdictInput): Generator<Candidate> {
+/** Rule of code that no jump of its program leads to. */
+export const MISALIGNED = "misaligned-ip";
+
+function* evidence({ dump, stop, frames, misalignedIp }: VerdictInput): Generator<Candidate> {
   const { bugcheck, exception, kernel } = dump;
   const at = (
     source: BlameSource,
@@ -107,6 +112,11 @@ function* evidence({ dump, stop, frames }: VerdictInput): Generator<Candidate> {
       ...(other === undefined ? {} : { other }),
       ...(remark ? { unblamed: true } : {}),
     };
+  }
+  if (bugcheck && misalignedIp) {
+    const what =
+      "the failing code stands in the middle of an instruction: a processor or an overwritten address led there";
+    yield { rule: MISALIGNED, source: "decoder", what, confidence: "medium", other: "hardware" };
   }
   if (exception && !(bugcheck && exception.code === STATUS_BREAKPOINT)) {
     const what = "the exception was raised at";

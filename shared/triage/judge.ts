@@ -1,8 +1,8 @@
 import type { Dump } from "../dump/dump.ts";
-import { candidatesOf, type VerdictInput, verdictRule } from "./candidates.ts";
+import { candidatesOf, MISALIGNED, type VerdictInput, verdictRule } from "./candidates.ts";
 import { bucketFunction } from "./function-name.ts";
 import { defaultBucketId } from "./kernel-bucket.ts";
-import { baseName } from "./module-at.ts";
+import { baseName, moduleAt } from "./module-at.ts";
 import type { Ownership } from "./owners.ts";
 import { stopBucket } from "./stop-codes/stop-bucket.ts";
 import { blameLabel, isPlumbing, reasonOf, type Suspect, suspectOf } from "./suspects.ts";
@@ -51,7 +51,8 @@ function verdictOf(input: VerdictInput, blamed: Suspect | undefined, plumbing: b
   const symbol = bucketSymbol(blamed);
   const strings = bucketStrings(input, blamed, plumbing);
   // What the arguments say in full needs no offset: the same driver, the same stick of memory.
-  const whole = stop?.bucketParts.whole !== undefined || stop?.bucketParts.blame !== undefined;
+  const { bucketParts } = stop ?? {};
+  const whole = bucketParts?.whole !== undefined || bucketParts?.blame !== undefined || blamed?.rule === MISALIGNED;
   const place = whole || symbol !== undefined ? undefined : offset;
   const program = programOf(dump, blamed, plumbing);
   const name = blamed?.image ?? blamed?.other;
@@ -80,6 +81,13 @@ function verdictOf(input: VerdictInput, blamed: Suspect | undefined, plumbing: b
   };
 }
 
+/** The bucket of code that stands askew: the image that it lies in; undefined outside of all images. */
+function misalignedBucket({ dump, stop, frames }: VerdictInput): string | undefined {
+  const address = stop?.faultingContext?.pc ?? frames?.[0]?.address;
+  const module = address === undefined ? undefined : moduleAt(dump, address);
+  return module && `IP_MISALIGNED_${baseName(module.path)}`;
+}
+
 /** The function that stands in buckets: an export before the address may be another function's name. */
 function bucketSymbol(blamed: Suspect | undefined): string | undefined {
   return blamed?.exported ? undefined : blamed?.symbol;
@@ -91,6 +99,12 @@ function bucketStrings(input: VerdictInput, blamed: Suspect | undefined, plumbin
   const symbol = bucketSymbol(blamed);
   const name = symbol === undefined ? undefined : bucketFunction(symbol);
   if (dump.bugcheck) {
+    const crooked = blamed?.rule === MISALIGNED ? misalignedBucket(input) : undefined;
+    if (crooked !== undefined)
+      return {
+        ...stopBucket(dump, { ...stop?.bucketParts, whole: crooked }, undefined),
+        defaultBucketId: "IP_MISALIGNED",
+      };
     const place = label === undefined ? undefined : `${label}!${name ?? "unknown_function"}`;
     return {
       ...stopBucket(dump, stop?.bucketParts ?? {}, place),

@@ -137,6 +137,21 @@ describe("judge", () => {
     expect(firstVerdict(kernelDump(code, [...args]), words, undefined).defaultBucketId).toBe(expected);
   });
 
+  it("blames hardware where the failing code stands in the middle of an instruction", () => {
+    const dump = kernelDump(0x50, [0xffff000000000001n, 0n, DRIVER + 0x123n, 2n]);
+    const stop = decodeStop({ dump, words, notes: new Notes() });
+    const frames = [{ address: virtualAddress(DRIVER + 0x123n), trust: "context" }];
+    const verdict = judge({ dump, crashType: undefined, stop, frames, misalignedIp: true });
+    expect(verdict).toMatchObject({
+      imageName: "hardware",
+      bucketString: "IP_MISALIGNED_Acme.sys",
+      groupingKey: "km:ip_misaligned_acme.sys",
+      bugcheckStr: "AV_R_INVALID",
+      defaultBucketId: "IP_MISALIGNED",
+    });
+    expect(judge({ dump, crashType: undefined, stop, frames }).bucketString).toBe("AV_R_INVALID_Acme!unknown_function");
+  });
+
   it("blames memory where one bit of an argument differs, and no driver", () => {
     const verdict = firstVerdict(kernelDump(0x1a, [0x41792n, 1n, 2n, 3n]), words, undefined);
     expect(verdict).toMatchObject({ imageName: "memory", bucketString: "MEMORY_CORRUPTION_ONE_BIT" });
