@@ -24,3 +24,12 @@ export function trapOfHandler(scene: WalkScene, frame: StackFrame, callee?: Stac
   if (at < frame.sp || at - frame.sp > MAX_HANDLER) return undefined;
   return scene.trapFrames().find(({ address }) => address === at);
 }
+
+/**
+ * Whether the stop code was raised while that very page fault was handled: its arguments are the address and the
+ * instruction. The kernel does that by itself, so no other image stands between the two.
+ */
+export function isStopsFault(scene: WalkScene, { fromUser, faultAddress, context }: TrapFrame): boolean {
+  const [address, ...others] = scene.stopArguments ?? [];
+  return !fromUser && address !== undefined && address === faultAddress && others.includes(context.pc);
+}

@@ -2,7 +2,7 @@ import type { VirtualAddress } from "../dump/address.ts";
 import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import { callsInto } from "./amd64-calls.ts";
 import { callerAmd64 } from "./amd64-registers.ts";
-import { trapOfHandler } from "./amd64-traps.ts";
+import { isStopsFault, trapOfHandler } from "./amd64-traps.ts";
 import { keptAmd64, returnAmd64, undoLeaf, unwindAmd64 } from "./amd64-unwind.ts";
 import { byCfi } from "./by-cfi.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
@@ -105,10 +105,12 @@ export const AMD64: CpuWalker = {
     const handled = trapOfHandler(scene, frame, callee);
     if (handled) return interruptedBy(handled);
     const module = frame.module && scene.modules.find(frame.lookupIp);
+    const ownHandling = module !== undefined && trap !== undefined && isStopsFault(scene, trap);
     const make = (ip: bigint, slot: bigint, far: boolean): Unwound => {
       // Records of exceptions name the place where they happened.
       if (frame.interrupted && ip === frame.ip) return undefined;
       const owner = scene.modules.find(ip - 1n);
+      if (ownHandling && owner !== module) return undefined;
       if (owner !== module && !callsInto(scene, ip, module, frame.lookupRva ?? 0)) return undefined;
       if (far && !(owner && describesFrames(owner))) return undefined;
       // The frame pointer is a guess: what the walk goes on with must lead on.

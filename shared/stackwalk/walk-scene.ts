@@ -21,6 +21,8 @@ export interface WalkScene {
   /** What an image of the crashed process is called that does not tell its name. */
   readonly processName: string;
   readonly stack: StackReader;
+  /** Arguments of the stop code. */
+  readonly stopArguments?: readonly bigint[];
   /** Bounds of the thread's stack memory, where they are known. */
   readonly bounds?: NonNullable<DumpThread["stack"]>;
   /** Trap frames on the thread's kernel stack, lowest first, recognised by their form; for scans. */

@@ -22,7 +22,7 @@ describeCorpus("stacks of real kernel dumps", () => {
       );
     const kv = columns(readFileSync(`${path}.expected.windbg.kv.txt`, "latin1"));
     expect(kv).toHaveLength(4);
-    expect(columns(report.analysis?.STACK_TEXT ?? "")).toEqual(kv);
+    expect(columns(report.analysis?.["STACK_TEXT"] ?? "")).toEqual(kv);
   });
 
   it("hold rizin's frames of a triage dump in order, stack pointers too, from the fault to the thread's start", async () => {
