@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { loadDisassembler } from "../../shared/adapters/disassembly/load-disassembler.ts";
 import { GeckoDemangler } from "../../shared/adapters/symbols/demangler.ts";
 import { DirectorySupplier } from "../../shared/adapters/symbols/directory-supplier.ts";
 import { type ByteSource, memorySource } from "../../shared/bytes/byte-source.ts";
@@ -85,7 +86,12 @@ export async function fuzzOne(bytes: Uint8Array, plant?: string, symbols?: FuzzS
 export async function fuzzSource(source: ByteSource, plant?: string, symbols?: FuzzSymbols): Promise<FuzzOutcome> {
   try {
     if (plant !== undefined) await PLANTS[plant]?.();
-    const options = { limits: DEFAULT_LIMITS, platform: fuzzPlatform, ...symbols?.options };
+    const options = {
+      limits: DEFAULT_LIMITS,
+      platform: fuzzPlatform,
+      disassembler: loadDisassembler,
+      ...symbols?.options,
+    };
     const { status, report } = await analyzeSource(source, options);
     const crash = problemOf(report);
     if (crash !== undefined) return { status: "crash", crash };
