@@ -52,11 +52,20 @@ export interface PeHeaders {
   directory(which: keyof typeof DIRECTORY_INDEX): DataDirectory | undefined;
 }
 
+/** Headers that were read: unwinding, exports and identities ask for them one after the other. */
+const read = new WeakMap<ImageBytes, PeHeaders>();
+
 /**
- * Reads the headers of an image.
+ * Reads the headers of an image, once for each.
  * @returns undefined where they are in a hole or are no PE headers: many drivers' are paged out
  */
 export function readPeHeaders(image: ImageBytes): PeHeaders | undefined {
+  const headers = read.get(image) ?? parseHeaders(image);
+  if (headers) read.set(image, headers);
+  return headers;
+}
+
+function parseHeaders(image: ImageBytes): PeHeaders | undefined {
   const page = image.read(0, HEADER_BYTES);
   if (page.length < IMAGE_DOS_HEADER.size) return undefined;
   const { e_magic, e_lfanew } = IMAGE_DOS_HEADER.from(page);
