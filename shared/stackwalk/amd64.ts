@@ -108,7 +108,7 @@ export const AMD64: CpuWalker = {
     const ownHandling = module !== undefined && trap !== undefined && isStopsFault(scene, trap);
     const make = (ip: bigint, slot: bigint, far: boolean): Unwound => {
       // Records of exceptions name the place where they happened.
-      if (frame.interrupted && ip === frame.ip) return undefined;
+      if ([frame, callee].some((one) => one?.interrupted && one.ip === ip)) return undefined;
       const owner = scene.modules.find(ip - 1n);
       if (ownHandling && owner !== module) return undefined;
       if (owner !== module && !callsInto(scene, ip, module, frame.lookupRva ?? 0)) return undefined;
