@@ -20,14 +20,12 @@ export function plainFunction(symbol: string): string {
 
 /**
  * A function's name as bucket strings have it: brackets of templates, commas, spaces, quotes and `~` as `_`, and
- * nothing from the first parenthesis on, as printed buckets show (`Foo::_Foo`, `_lambda_1_::operator`).
+ * `operator()` without its parentheses, as printed buckets show (`Foo::_Foo`, `_lambda_1_::operator`).
  */
 export function bucketFunction(symbol: string): string {
-  const name = plainFunction(symbol).replaceAll("(anonymous namespace)", "`anonymous namespace'");
-  const paren = name.indexOf("(");
-  const cut = paren > 0 ? name.slice(0, paren) : name;
-  return cut
-    .trim()
+  return plainFunction(symbol)
+    .replaceAll("(anonymous namespace)", "`anonymous namespace'")
+    .replaceAll("operator()", "operator")
     .replace(/,\s+/g, ",")
     .replace(/[<>,~`'\s]/g, "_");
 }

@@ -185,7 +185,8 @@ describe("judge", () => {
     ["std::map<int, char>::at", "std::map_int_char_::at"],
     ["plain", "plain"],
     ["()", "()"],
-    [")(", ")"],
+    [")(", ")("],
+    ["std::function<void (int)>::operator()(int) const", "std::function_void_(int)_::operator"],
   ])("names %s in a bucket as %s", (symbol, expected) => {
     const frames = [{ address: virtualAddress(DRIVER + 0x20n), trust: "context", symbol }];
     const { bucketString } = judge({ dump: kernelDump(0x1a, [0x5003n, 0n, 0n, 0n]), crashType: undefined, frames });
