@@ -82,7 +82,18 @@ function heading({ record, fileName }: ApiCrash, report: CrashReport): HTMLEleme
       ["Received", time(record?.receivedAt)],
       ["Dump written", time(report.dump.created)],
       ["Machine", record?.machine],
+      ["Instruction", instructionLine(report)],
     ]),
+  );
+}
+
+/** The instruction that failed and where it stands. */
+function instructionLine({ instruction }: CrashReport): Child | undefined {
+  if (!instruction?.text) return undefined;
+  return h(
+    "span",
+    { class: "code" },
+    `${instruction.text.replace(/ +/g, " ")} at ${instruction.place ?? instruction.address}`,
   );
 }
 

@@ -18,9 +18,12 @@ import type { FuzzJob, FuzzResult } from "./worker.ts";
 const LIMIT_MS = 2000;
 /** The child's own start and the reading of the input come on top before it is ended. */
 const START_MS = 3000;
-/** Resident bytes of the whole child process; symbol files that are kept whole come on top. */
-const LIMIT_RSS = 256 * 1024 * 1024;
-const LIMIT_RSS_SYMBOLS = 320 * 1024 * 1024;
+/**
+ * Resident bytes of the whole child process, which meets all CPUs and so holds both disassemblers (76 MB of code, of
+ * which an analysis loads one at most); symbol files that are kept whole come on top.
+ */
+const LIMIT_RSS = 320 * 1024 * 1024;
+const LIMIT_RSS_SYMBOLS = 384 * 1024 * 1024;
 /** What a child holds after a full collection: code and tables, and nothing that grows with the inputs. */
 const LIMIT_RETAINED = 64 * 1024 * 1024;
 /** A suspect is run again alone, with this much time, before it counts. */
