@@ -11,6 +11,7 @@ import type { WalkScene } from "./walk-scene.ts";
 const FIRST_CODE = 0x1000n;
 /** User mode lies below, on x64 and ARM64. */
 const USER_END = 0x8000_0000_0000n;
+const USER_END_32 = 0x8000_0000n;
 /** Searches for images of user mode that one walk makes. */
 const MAX_SEARCHES = 16;
 /** A walk may leave one stack for another (trap frames, double faults, fibers) so often. */
@@ -97,7 +98,8 @@ export class ThreadWalk {
   /** A frame of user mode in a kernel dump: worth a search where its stack is there to go on. */
   #userImage(ip: bigint, sp: bigint): WalkedModule | undefined {
     const { kernel, modules, pointerSize, processName, stack } = this.#scene;
-    if (!kernel || pointerSize !== 8 || ip < FIRST_CODE || ip >= USER_END || sp >= USER_END) return undefined;
+    const end = pointerSize === 8 ? USER_END : USER_END_32;
+    if (!kernel || ip < FIRST_CODE || ip >= end || sp >= end) return undefined;
     if (this.#searched >= MAX_SEARCHES || stack.pointer(sp) === undefined) return undefined;
     const module = findUserImage(stack.memory, ip, processName);
     this.#searched += 1;

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import type { VirtualAddress } from "../../../shared/dump/address.ts";
 import { corpusPath, describeCorpus } from "../../support/corpus.ts";
 import { walkFile } from "../../support/walk-file.ts";
-import { BASE, peImage, STACK, shown, stackOf, walk } from "./fake-machine.ts";
+import { BASE, MODULE, peImage, STACK, shown, stackOf, walk } from "./fake-machine.ts";
 
 /** A KTRAP_FRAME at `at`: the machine frame that the CPU pushed, and what a handler saved. */
 function trapFrame(at: number, rip: bigint, rsp: bigint, cs = 0x10n): Record<number, bigint> {
@@ -68,6 +69,38 @@ describe("kernel stacks", () => {
     expect(shown(handled)).toEqual(["+1080 context", "+3000 scan", "+4000 scan", "7ffe00001000 cfi_scan"]);
     const unproven = walk({ ...thread, registers: { rbp: STACK + 0x348n } }).frames;
     expect(shown(unproven)[3]).toBe("+5000 scan");
+  });
+
+  it("go on into user mode of x86, with the image found below its code", () => {
+    const trap = 0x200;
+    const eip = 0x40_1050n;
+    const record: Record<number, bigint> = {
+      [trap + 4]: eip,
+      [trap + 8]: 0xbadb_0d00n,
+      [trap + 0x30]: 0x23n,
+      [trap + 0x34]: 0x23n,
+      [trap + 0x50]: 0x3bn,
+      [trap + 0x60]: 0x7_0200n,
+      [trap + 0x68]: eip,
+      [trap + 0x6c]: 0x1bn,
+      [trap + 0x70]: 0x246n,
+      [trap + 0x74]: 0x7_0100n,
+      [trap + 0x78]: 0x23n,
+    };
+    const found = walk({
+      ...{ cpu: "x86", kernel: true, pc: 0x8360_1080n, sp: SP, registers: { ebp: STACK + BigInt(trap) } },
+      modules: [{ ...MODULE, base: 0x8360_0000n as VirtualAddress }],
+      stack: stackOf(record, 4),
+      memory: [
+        [0x40_0000n, peImage(0x14c, [], { 4171: [0xe8, 0, 0, 0, 0], 4219: [0xe8, 0, 0, 0, 0] })],
+        [0x7_0000n, stackOf({ 512: 0n, 516: 0x40_1080n }, 4, 0x1000)],
+      ],
+    } as Parameters<typeof walk>[0]).frames;
+    expect(found.map(({ rva, trust }) => `${rva?.toString(16)} ${trust}`)).toEqual([
+      "1080 context",
+      "1050 frame_pointer",
+      "1080 frame_pointer",
+    ]);
   });
 
   it("end where user mode begins when its memory is not there", () => {
