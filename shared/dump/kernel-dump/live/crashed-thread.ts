@@ -47,6 +47,8 @@ export class CrashedThread {
   readonly #records = new Map<VirtualAddress, ThreadRecord>();
   readonly #processes = new Map<VirtualAddress, ThreadRecord>();
   readonly #links = new Map<VirtualAddress, Links>();
+  /** Threads whose surroundings were asked for. */
+  readonly #asked = new Set<VirtualAddress>();
   /** Members that were asked for and are not there yet. */
   readonly #pending = new Set<VirtualAddress>();
   /** List heads, which lie in processes and are no threads. */
@@ -73,15 +75,22 @@ export class CrashedThread {
     this.#offsets = listOffsets(context);
   }
 
-  /** What a processor ran leads to: its thread, and where the header's stack is that thread's, its process. */
-  running({ index, currentThread }: ProcessorRecord): Task[] {
+  /**
+   * What a processor ran leads to: its thread, and where the header's stack is that thread's, its process.
+   * @param all gives all processors when their threads are known: where no stack is the header's (a double fault has one of
+   * its own), the process is asked for as soon as the last thread is there
+   */
+  running({ index, currentThread }: ProcessorRecord, all: () => readonly ProcessorRecord[] | undefined): Task[] {
     const { memory } = this.#context;
     if (currentThread === undefined) return [];
     return [
       optional(this.#context, WHERE, () => {
         const record = { address: currentThread, bytes: memory.read(currentThread, this.#threadBytes()).bytes };
         this.#running.set(index, record);
-        return this.#holdsStack(record) ? this.#around(record) : [];
+        if (this.#holdsStack(record)) return this.#around(record);
+        const known = all();
+        const isLast = known?.every((one) => one.currentThread === undefined || this.#running.has(one.index));
+        return known && isLast ? this.rest(this.crashedIndex(known)) : [];
       }),
     ];
   }
@@ -100,7 +109,8 @@ export class CrashedThread {
   /** Work that is left when the processor is known: its process, where the stack had not led to it. */
   rest(index: number | undefined): Task[] {
     const record = index === undefined ? undefined : this.#running.get(index);
-    return record && !this.process(index) ? this.#around(record) : [];
+    if (!record || this.#asked.has(record.address) || this.process(index)) return [];
+    return this.#around(record);
   }
 
   /** ETHREAD of what a processor ran. */
@@ -135,6 +145,7 @@ export class CrashedThread {
 
   /** The thread's process and the threads beside it in its list, without waiting for the list's head. */
   #around(record: ThreadRecord): Task[] {
+    this.#asked.add(record.address);
     const process = this.#processOf(record);
     const links = this.#offsets && linksAt(record.bytes, this.#offsets.entry, this.#context.pointerSize);
     // The other threads are many in some processes, and no stack waits for them.

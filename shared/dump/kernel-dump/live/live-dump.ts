@@ -74,7 +74,9 @@ export async function openLiveDump(
   );
   const texts = new KernelTexts(context);
   const count = unlessFill(header.record.NumberProcessors) ?? 0;
-  const processors = new ProcessorList(context, count, (processor) => crashed.running(processor));
+  const processors: ProcessorList = new ProcessorList(context, count, (processor) =>
+    crashed.running(processor, () => processors.whenThreadsAreKnown()),
+  );
   const file = new FileFacts(context, header, space.physical.end);
   runner.beside(processes.start());
   const work = [

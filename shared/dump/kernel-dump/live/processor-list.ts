@@ -46,6 +46,8 @@ export class ProcessorList {
   readonly #context: LiveContext;
   readonly #records = new Map<number, ProcessorRecord>();
   readonly #onRunning: (processor: ProcessorRecord) => readonly Task[];
+  /** Processors whose threads were looked for, readable or not. */
+  readonly #looked = new Set<number>();
   readonly #shape: ProcessorShape;
   readonly #stated: number;
 
@@ -90,6 +92,11 @@ export class ProcessorList {
     return [...this.#records.values()].sort((a, b) => a.index - b.index);
   }
 
+  /** The same once it is known which threads all of them ran; undefined before. */
+  whenThreadsAreKnown(): ProcessorRecord[] | undefined {
+    return this.#looked.size > 0 && this.#looked.size === this.#records.size ? this.processors() : undefined;
+  }
+
   /** Its threads and its registers lie pages apart: neither waits for the other. */
   #processor(prcb: VirtualAddress, index: number): readonly Task[] {
     const { memory, pointerSize } = this.#context;
@@ -105,6 +112,7 @@ export class ProcessorList {
         ...(currentThread === undefined ? {} : { currentThread }),
         ...(idleThread === undefined ? {} : { idleThread }),
       });
+      this.#looked.add(index);
       return this.#onRunning(record);
     };
     const saved: Task = () => {

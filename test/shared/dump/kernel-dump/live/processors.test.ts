@@ -60,7 +60,9 @@ function world(): LiveWorld {
 async function read(made: LiveWorld, sp: bigint, count = 3): Promise<{ list: ProcessorList; crashed: CrashedThread }> {
   const opened = made.open({ kdbg: KDBG });
   const crashed = new CrashedThread(opened.context, sp as VirtualAddress);
-  const list = new ProcessorList(opened.context, count, (processor) => crashed.running(processor));
+  const list: ProcessorList = new ProcessorList(opened.context, count, (processor) =>
+    crashed.running(processor, () => list.whenThreadsAreKnown()),
+  );
   await opened.run(list.start());
   await opened.run(crashed.rest(crashed.crashedIndex(list.processors())));
   expect(opened.notes.list().filter(({ code }) => code.startsWith("internal"))).toEqual([]);
@@ -103,6 +105,17 @@ describe("processors and the thread that stopped the system", () => {
     const index = crashed.crashedIndex(list.processors());
     expect(index).toBe(0);
     expect(crashed.process(index)?.address).toBe(process);
+  });
+
+  it("asks for the process with the last thread where the header's stack is nobody's", async () => {
+    const opened = world().open({ kdbg: KDBG });
+    const crashed = new CrashedThread(opened.context, 0x1234n as VirtualAddress);
+    const list: ProcessorList = new ProcessorList(opened.context, 3, (processor) =>
+      crashed.running(processor, () => list.whenThreadsAreKnown()),
+    );
+    await opened.run(list.start());
+    expect(crashed.process(crashed.crashedIndex(list.processors()))?.address).toBe(process);
+    expect(opened.counts.rounds).toBe(4);
   });
 
   it("reads at most 64 of as many as a hostile header states", async () => {
