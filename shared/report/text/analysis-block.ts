@@ -1,5 +1,6 @@
 import type { CrashReport } from "../crash-report.ts";
 import { INLINE_LINE } from "../stack-text.ts";
+import { faultingContextLines } from "./exception-block.ts";
 import { oneLine, padded } from "./format.ts";
 import { reportPointerSize } from "./header.ts";
 
@@ -68,7 +69,7 @@ export function detailLines(report: CrashReport): string[] {
     const multi = rest.length > 0;
     if (key === "STACK_TEXT") lines.push(`${key}: `, ...markGuesses(report, [first, ...rest]));
     else if (multi) lines.push(`${key}: `, first, ...rest);
-    else lines.push(`${key}:${ONE_SPACE.test(key) ? " " : "  "}${first}`);
+    else lines.push(`${key}:${ONE_SPACE.test(key) ? " " : "  "}${first}`, ...faultingContextLines(report, key, first));
     if (key === "DUMP_FILE_ATTRIBUTES" && (Number(first) & KERNEL_GENERATED_TRIAGE_DUMP) !== 0) {
       lines.push("  Kernel Generated Triage Dump");
     }

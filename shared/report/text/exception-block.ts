@@ -36,22 +36,35 @@ export function contextLines(report: CrashReport): string[] {
   const frame = report.crashing_thread?.frames[0];
   const registers = frame?.registers;
   if (!frame || registers === undefined || Object.keys(registers).length === 0) return [];
+  return ["CONTEXT:  (.ecxr)", ...registerLines(report, registers, placeOf(frame)), ""];
+}
+
+/**
+ * The registers of a kernel's faulting context below the field that names its record, as `.cxr` and `.trap` print them.
+ * Those that a record does not hold are left out; debuggers print zeros.
+ */
+export function faultingContextLines(report: CrashReport, field: string, value: string): string[] {
+  const { faulting_context: context, instruction } = report;
+  const record = field === "CONTEXT" ? context?.context_record : field === "TRAP_FRAME" ? context?.trap_frame : null;
+  if (!context || !record || !value.startsWith(record.slice(2))) return [];
+  const trap = field === "TRAP_FRAME" ? ["NOTE: The trap frame does not contain all registers."] : [];
+  return [...trap, ...registerLines(report, context.registers, instruction?.place ?? undefined)];
+}
+
+/** Rows of registers, the place of the instruction, and the instruction. */
+function registerLines(
+  report: CrashReport,
+  registers: Readonly<Record<string, string>>,
+  place: string | undefined,
+): string[] {
   const size = reportPointerSize(report);
   const write = (name: string): string => `${name.padStart(3)}=${padded(BigInt(registers[name] ?? 0), size)}`;
-  const names = Object.keys(registers);
-  const rows = REGISTER_ROWS[report.system_info.cpu_arch ?? ""] ?? chunked(names, size === 4 ? 5 : 3);
-  const place = placeOf(frame);
+  const rows = REGISTER_ROWS[report.system_info.cpu_arch ?? ""] ?? chunked(Object.keys(registers), size === 4 ? 5 : 3);
+  const known = rows.map((row) => row.filter((name) => registers[name] !== undefined)).filter((row) => row.length > 0);
   return [
-    "CONTEXT:  (.ecxr)",
-    ...rows.map((row) =>
-      row
-        .filter((name) => registers[name] !== undefined)
-        .map(write)
-        .join(" "),
-    ),
-    ...(place === undefined ? [] : [`${place}:`]),
+    ...known.map((row) => row.map(write).join(" ")),
+    ...(place === undefined ? [] : [`${oneLine(place)}:`]),
     ...instructionLine(report),
-    "",
   ];
 }
 

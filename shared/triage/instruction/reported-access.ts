@@ -72,7 +72,7 @@ function kernelAccess(dump: Dump, stop: StopFacts): ReportedAccess | undefined {
   return {
     address,
     ...(access ? { access } : {}),
-    withoutAddress: isFiller(dump, address),
+    withoutAddress: isFiller(dump, address) && (access ?? "read") === "read",
     stackOverflow: record?.code === STATUS_STACK_OVERFLOW,
     guardPage: false,
   };

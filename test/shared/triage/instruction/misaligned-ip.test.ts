@@ -88,8 +88,13 @@ describeCorpus("real kernel dumps", () => {
       true,
     ],
     ["102622-17265-01", "sub     rsp,28h", null, false],
-    // A protection fault without a reason in its registers.
-    ["triage_x64", "mov     dword ptr [r9+r8],edx", { address: null, follows_from_registers: null }, false],
+    // The record tells of a write to the last byte of the address space; the registers lead elsewhere.
+    [
+      "triage_x64",
+      "mov     dword ptr [r9+r8],edx",
+      { address: "0xffffffffffffffff", access: "write", follows_from_registers: false },
+      false,
+    ],
   ])("%s", async (name, text, fault, misaligned) => {
     const opened = await openFile(corpusPath(`kernel/${name}.dmp`));
     try {
