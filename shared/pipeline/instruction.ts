@@ -8,6 +8,8 @@ import { readMemoryRegions } from "../dump/minidump/memory-regions.ts";
 import { attemptStep, type Notes } from "../notes.ts";
 import { hintedArgument } from "../report/exception-fields.ts";
 import { ModuleMap } from "../stackwalk/module-map.ts";
+import type { SourcePlace } from "../stackwalk/symbol-provider.ts";
+import { plainFunction } from "../triage/function-name.ts";
 import { AddressMap } from "../triage/instruction/address-map.ts";
 import { type Disassembler, type LoadDisassembler, MAX_INSTRUCTION_BYTES } from "../triage/instruction/disassembler.ts";
 import { explainFault } from "../triage/instruction/explain-fault.ts";
@@ -62,7 +64,9 @@ export async function analyzeInstruction(scene: InstructionScene): Promise<Instr
     ];
     const misaligned =
       context && around && disassembler && isMisalignedIp(context.cpu, disassembler, address, around) === true;
-    return { ...facts, misaligned: misaligned === true, places: placesOf(scene, modules, shown) };
+    const source = sourceOf(scene, modules, address);
+    const names = { places: placesOf(scene, modules, shown), ...(source ? { source } : {}) };
+    return { ...facts, misaligned: misaligned === true, ...names };
   });
 }
 
@@ -83,7 +87,8 @@ export async function listCode(
   const disassembler = bytes?.length ? await scene.load(dump.cpu) : undefined;
   return attemptStep(runner, notes, WHERE, () => {
     const code = decode(address, bytes ?? NO_BYTES, disassembler);
-    return { ...code, places: placesOf(scene, modules, addressesOf(code)) };
+    const source = sourceOf(scene, modules, address);
+    return { ...code, places: placesOf(scene, modules, addressesOf(code)), ...(source ? { source } : {}) };
   });
 }
 
@@ -136,6 +141,21 @@ function addressesOf({ instruction }: CodeAt): bigint[] {
   return (instruction?.parts ?? []).flatMap((part) => (typeof part === "string" ? [] : [part.address]));
 }
 
+/** The line of an address: of a return address that of its call. */
+function sourceOf(
+  { stacks: { provider, threads } }: InstructionScene,
+  modules: ModuleMap,
+  address: VirtualAddress,
+): SourcePlace | undefined {
+  const module = modules.find(address)?.module;
+  const frame = [...threads.values()].flat().find((named) => named.frame.ip === address)?.frame;
+  // Images that are on no stack were never asked for symbols.
+  if (!module || !frame || frame.lookupRva === undefined) return undefined;
+  const hit = provider.forModule(module)?.lookup(frame.lookupRva);
+  const { file, line } = hit?.inlines.at(-1) ?? hit ?? {};
+  return file === undefined || line === undefined ? undefined : { file, line };
+}
+
 /** `module!function+0x12`, `module+0x1234`; nothing for addresses outside of every image. */
 function placesOf(
   { dump, stacks: { provider, threads } }: InstructionScene,
@@ -157,7 +177,7 @@ function placesOf(
     const rva = Number(address - found.base);
     const hit = known.has(found.module) ? provider.forModule(found.module)?.lookup(rva) : undefined;
     const offset = hit ? rva - hit.rva : rva;
-    const name = hit ? `${label}!${hit.name}` : label;
+    const name = hit ? `${label}!${plainFunction(hit.name)}` : label;
     places.set(address, offset === 0 && hit ? name : `${name}+0x${offset.toString(16)}`);
   }
   return places;

@@ -167,8 +167,11 @@ function followupFields({ dump, verdict, followup }: AnalysisInput, frames: read
   return {
     ...(address === undefined || name === undefined
       ? {}
-      : { FOLLOWUP_IP: `${name}\n${code ? codeLine(dump, code, code.places) : ticked(address, dump.pointerSize)}` }),
+      : {
+          FOLLOWUP_IP: `${name}${sourceText(code)}\n${code ? codeLine(dump, code, code.places) : ticked(address, dump.pointerSize)}`,
+        }),
     ...(code?.dword === undefined ? {} : { FAULT_INSTR_CODE: code.dword.toString(16) }),
+    ...sourceFields(code),
     ...(index === -1 ? {} : { SYMBOL_STACK_INDEX: index.toString(16) }),
     ...(name === undefined ? {} : { FOLLOWUP_NAME: "MachineOwner", SYMBOL_NAME: name }),
   };
@@ -212,11 +215,24 @@ function systemFields(dump: Dump): Fields {
   };
 }
 
+/** ` [c:\\src\\a.cpp @ 12]`; empty where no line is known. */
+function sourceText(code: ListedCode | undefined): string {
+  const { file, line } = code?.source ?? {};
+  return file === undefined || line === undefined ? "" : ` [${oneLine(file)} @ ${line}]`;
+}
+
+function sourceFields(code: ListedCode | undefined): Fields {
+  const { file, line } = code?.source ?? {};
+  if (file === undefined || line === undefined) return {};
+  const name = oneLine(file);
+  return { FAULTING_SOURCE_LINE: name, FAULTING_SOURCE_FILE: name, FAULTING_SOURCE_LINE_NUMBER: String(line) };
+}
+
 /** The place of code and its listing; code outside of every image is at no offset of anything. */
 function placeLines(dump: Dump, address: VirtualAddress, code: ListedCode | undefined): string {
   // Fields that name code write offsets without 0x and also where they are 0; STACK_TEXT writes neither.
   const place = code?.places.get(address) ?? (moduleAt(dump, address) ? placeName(dump, address) : "");
   const offset = /\+0x([0-9a-f]+)$/.exec(place);
   const name = offset ? `${place.slice(0, offset.index)}+${offset[1]}` : `${place}+0`;
-  return `${oneLine(name)}\n${code ? codeLine(dump, code, code.places) : ticked(address, dump.pointerSize)}`;
+  return `${oneLine(name)}${sourceText(code)}\n${code ? codeLine(dump, code, code.places) : ticked(address, dump.pointerSize)}`;
 }

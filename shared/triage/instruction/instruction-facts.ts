@@ -1,6 +1,7 @@
 import type { VirtualAddress } from "../../dump/address.ts";
 import type { CpuContext } from "../../dump/cpu-context.ts";
 import type { HoleReason } from "../../dump/memory.ts";
+import type { SourcePlace } from "../../stackwalk/symbol-provider.ts";
 import type { Access } from "../stop-codes/stop-facts.ts";
 import type { Instruction, MemoryOperand, Undecoded } from "./disassembler.ts";
 
@@ -21,6 +22,8 @@ export interface CodeAt {
 /** Code with the names of the places that its text shows. */
 export interface ListedCode extends CodeAt {
   readonly places: ReadonlyMap<bigint, string>;
+  /** Where it was written, innermost inlined function first asked. */
+  readonly source?: SourcePlace;
 }
 
 /** A memory operand with what its registers and the dump say. */
