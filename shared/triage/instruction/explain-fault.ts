@@ -9,6 +9,7 @@ import { inconsistencies } from "./inconsistencies.ts";
 import type { CodeAt, FaultCause, InstructionFacts } from "./instruction-facts.ts";
 import { divisorOf, failedOperand, operandFacts, targetOf } from "./operands.ts";
 import { reportedAccess } from "./reported-access.ts";
+import { isDoubleFaultAtStackEnd } from "./stack-exhaustion.ts";
 
 /** What the explanation is made from. */
 export interface FaultInput {
@@ -48,7 +49,8 @@ export function explainFault(input: FaultInput): InstructionFacts {
     ...(context?.segments ? { segments: context.segments } : {}),
     ...(target === undefined ? {} : { target }),
     ...(fault ? { fault } : {}),
-    stackExhausted: fault?.cause === "stack-exhausted",
+    stackExhausted:
+      fault?.cause === "stack-exhausted" || (context !== undefined && isDoubleFaultAtStackEnd(dump, context)),
     misaligned: false,
     bitFlips:
       context && accessed !== undefined && wild

@@ -27,6 +27,24 @@ function stackFloor(dump: Dump, thread: DumpThread, map: AddressMap): bigint | u
   return readPointer(dump.memory, addOffset(teb, dump.pointerSize * 2), dump.pointerSize);
 }
 
+/** UNEXPECTED_KERNEL_MODE_TRAP, and the trap in its first argument that a full stack leads to. */
+const UNEXPECTED_KERNEL_MODE_TRAP = 0x7f;
+const DOUBLE_FAULT = 8n;
+const MODIFIERS = 0x0fff_ffff;
+/** A kernel has used up its stack when less than a page is left: traps need as much. */
+const PAGE = 0x1000n;
+
+/** A double fault has no failed access: the processor could not even push what it stopped at. */
+export function isDoubleFaultAtStackEnd(dump: Dump, { sp }: CpuContext): boolean {
+  const { bugcheck } = dump;
+  const doubleFault =
+    bugcheck !== undefined &&
+    (bugcheck.code & MODIFIERS) === UNEXPECTED_KERNEL_MODE_TRAP &&
+    bugcheck.parameters[0] === DOUBLE_FAULT;
+  const floor = dump.crashingThread === undefined ? undefined : dump.threads[dump.crashingThread]?.stack?.start;
+  return doubleFault && floor !== undefined && sp < floor + PAGE && sp + REACH > floor;
+}
+
 /** True when the failed access is the end of the stack. */
 export function isStackExhausted(
   dump: Dump,
