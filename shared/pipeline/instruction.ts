@@ -1,7 +1,7 @@
 import type { FetchedBytes } from "../bytes/block-cache.ts";
 import { dataView } from "../bytes/layout.ts";
 import type { StepRunner } from "../bytes/step-runner.ts";
-import { truncateToPointer, type VirtualAddress } from "../dump/address.ts";
+import { type CpuArch, truncateToPointer, type VirtualAddress } from "../dump/address.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
 import type { Dump, DumpModule } from "../dump/dump.ts";
 import { readMemoryRegions } from "../dump/minidump/memory-regions.ts";
@@ -9,6 +9,7 @@ import { attemptStep, type Notes } from "../notes.ts";
 import { hintedArgument } from "../report/exception-fields.ts";
 import { ModuleMap } from "../stackwalk/module-map.ts";
 import type { SourcePlace } from "../stackwalk/symbol-provider.ts";
+import { isWow64 } from "../stackwalk/wow64.ts";
 import { plainFunction } from "../triage/function-name.ts";
 import { AddressMap } from "../triage/instruction/address-map.ts";
 import { type Disassembler, type LoadDisassembler, MAX_INSTRUCTION_BYTES } from "../triage/instruction/disassembler.ts";
@@ -48,7 +49,7 @@ export async function analyzeInstruction(scene: InstructionScene): Promise<Instr
   const modules = new ModuleMap(dump.modules, dump.memory, scene.stacks.provider);
   const address = truncateToPointer(pc, dump.pointerSize);
   const around = await attemptStep(runner, notes, WHERE, () => readAround(dump, modules, address));
-  const disassembler = around?.code.length ? await scene.load(context?.cpu ?? dump.cpu) : undefined;
+  const disassembler = around?.code.length ? await scene.load(around.cpu) : undefined;
   return attemptStep(runner, notes, WHERE, (fetched) => {
     const code = decode(address, around?.code ?? NO_BYTES, disassembler);
     const map = new AddressMap(dump, regionsOf(dump, stop, fetched, notes));
@@ -63,7 +64,7 @@ export async function analyzeInstruction(scene: InstructionScene): Promise<Instr
       facts.fault?.address,
     ];
     const misaligned =
-      context && around && disassembler && isMisalignedIp(context.cpu, disassembler, address, around) === true;
+      context && around && disassembler && isMisalignedIp(around.cpu, disassembler, address, around) === true;
     const source = sourceOf(scene, modules, address);
     const names = { places: placesOf(scene, modules, shown), ...(source ? { source } : {}) };
     return { ...facts, misaligned: misaligned === true, ...names };
@@ -83,10 +84,13 @@ export async function listCode(
   if (known?.address === address) return known;
   if (!scene.load) return undefined;
   const modules = new ModuleMap(dump.modules, dump.memory, scene.stacks.provider);
-  const bytes = await attemptStep(runner, notes, WHERE, () => readCode(dump, modules, address));
-  const disassembler = bytes?.length ? await scene.load(dump.cpu) : undefined;
+  const found = await attemptStep(runner, notes, WHERE, () => ({
+    bytes: readCode(dump, modules, address),
+    cpu: cpuAt(dump, modules, address),
+  }));
+  const disassembler = found?.bytes.length ? await scene.load(found.cpu) : undefined;
   return attemptStep(runner, notes, WHERE, () => {
-    const code = decode(address, bytes ?? NO_BYTES, disassembler);
+    const code = decode(address, found?.bytes ?? NO_BYTES, disassembler);
     const source = sourceOf(scene, modules, address);
     return { ...code, places: placesOf(scene, modules, addressesOf(code)), ...(source ? { source } : {}) };
   });
@@ -95,10 +99,17 @@ export async function listCode(
 const WHERE = "instruction";
 const NO_BYTES = new Uint8Array(0);
 const PAGE = 0x1000n;
+const IMAGE_FILE_MACHINE_I386 = 0x14c;
 
 /** The registers of the fault: of a kernel dump only those that a record holds, its header has those of the bug check. */
 function faultContext(dump: Dump, stop: StopFacts | undefined): CpuContext | undefined {
   return dump.bugcheck ? stop?.faultingContext : dump.exception?.context;
+}
+
+/** 32-bit code of a 64-bit dump (WOW64) is told by its image. */
+function cpuAt(dump: Dump, modules: ModuleMap, address: VirtualAddress): CpuArch {
+  const narrow = isWow64(dump) && modules.find(address)?.headers?.machine === IMAGE_FILE_MACHINE_I386;
+  return narrow ? "x86" : dump.cpu;
 }
 
 /** Code from the dump's memory, from the image where that has a hole; up to the longest instruction. */
@@ -109,18 +120,19 @@ function readCode(dump: Dump, modules: ModuleMap, address: VirtualAddress): Uint
 }
 
 /** The same with the code before it on its page, and how far its function's start is away where unwind data say so. */
-function readAround(dump: Dump, modules: ModuleMap, address: VirtualAddress): Surroundings {
+function readAround(dump: Dump, modules: ModuleMap, address: VirtualAddress): Surroundings & { readonly cpu: CpuArch } {
   const code = readCode(dump, modules, address);
+  const cpu = cpuAt(dump, modules, address);
   const length = Math.min(LOOK_BACK, Number(address % PAGE));
   const module = modules.find(address);
-  if (!module || code.length === 0 || length === 0) return { before: NO_BYTES, code };
+  if (!module || code.length === 0 || length === 0) return { before: NO_BYTES, code, cpu };
   const rva = Number(address - module.base);
   const before = module.image.read(rva - length, length);
-  if (before.length < length) return { before: NO_BYTES, code };
+  if (before.length < length) return { before: NO_BYTES, code, cpu };
   // The walk has asked for it: it is the function of frame 0.
-  const entry = dump.cpu === "amd64" && dump.system.os === "Windows NT" ? module.runtimeFunction(rva) : undefined;
+  const entry = cpu === "amd64" && dump.system.os === "Windows NT" ? module.runtimeFunction(rva) : undefined;
   const sinceStart = typeof entry === "object" ? { sinceStart: rva - entry.begin } : {};
-  return { before, code, ...sinceStart };
+  return { before, code, cpu, ...sinceStart };
 }
 
 function decode(address: VirtualAddress, bytes: Uint8Array, disassembler: Disassembler | undefined): CodeAt {

@@ -8,6 +8,8 @@ import { corpusPath, describeCorpus } from "../support/corpus.ts";
 
 /** FAULTING_IP and its kin, with names and lines from PDBs: the source of these programs is `src/` beside them. */
 describeCorpus("the failing instruction with symbols", () => {
+  jest.setTimeout(60_000);
+
   async function textOf(name: string): Promise<string> {
     const opened = await openFile(corpusPath(`windows-x64/${name}.dmp`));
     const supplier = new DirectorySupplier([corpusPath("windows-x64/symstore")]);

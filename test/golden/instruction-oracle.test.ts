@@ -16,24 +16,28 @@ const SUFFIX = ".expected.rust-minidump-0.27.json";
 describeCorpus("the failing instruction beside minidump-stackwalk's", () => {
   const seen = new Map<Difference, string[]>();
 
-  it.each(corpusFiles("", SUFFIX))("%s", async (name) => {
-    const { crash_info } = JSON.parse(readFileSync(corpusPath(name), "utf8"));
-    const opened = await openFile(corpusPath(name.slice(0, -SUFFIX.length)));
-    try {
-      const options = { limits: DEFAULT_LIMITS, platform: nodePlatform, disassembler: loadDisassembler };
-      const { report } = await analyzeSource(opened.source, options);
-      expect(crashReportSchema.parse(report)).toEqual(report);
-      const [oracle, ours] = [viewOf(crash_info ?? {}), viewOf(report.crash_info)];
-      for (const field of Object.keys(ours) as (keyof InstructionView)[]) {
-        if (JSON.stringify(oracle[field]) === JSON.stringify(ours[field])) continue;
-        const difference = DIFFERENCES.find((one) => one.field === field && one.accepts(oracle, ours, report));
-        if (!difference) expect({ [field]: ours[field] }).toEqual({ [field]: oracle[field] });
-        else seen.set(difference, [...(seen.get(difference) ?? []), name]);
+  it.each(corpusFiles("", SUFFIX))(
+    "%s",
+    async (name) => {
+      const { crash_info } = JSON.parse(readFileSync(corpusPath(name), "utf8"));
+      const opened = await openFile(corpusPath(name.slice(0, -SUFFIX.length)));
+      try {
+        const options = { limits: DEFAULT_LIMITS, platform: nodePlatform, disassembler: loadDisassembler };
+        const { report } = await analyzeSource(opened.source, options);
+        expect(crashReportSchema.parse(report)).toEqual(report);
+        const [oracle, ours] = [viewOf(crash_info ?? {}), viewOf(report.crash_info)];
+        for (const field of Object.keys(ours) as (keyof InstructionView)[]) {
+          if (JSON.stringify(oracle[field]) === JSON.stringify(ours[field])) continue;
+          const difference = DIFFERENCES.find((one) => one.field === field && one.accepts(oracle, ours, report));
+          if (!difference) expect({ [field]: ours[field] }).toEqual({ [field]: oracle[field] });
+          else seen.set(difference, [...(seen.get(difference) ?? []), name]);
+        }
+      } finally {
+        await opened.close();
       }
-    } finally {
-      await opened.close();
-    }
-  });
+    },
+    60_000,
+  );
 
   it("differs as often as is explained", () => {
     const counts = (of: (one: Difference) => number) =>
