@@ -120,6 +120,7 @@ export class PdbSymbols implements SymbolFile {
       markPlaces(msf, STREAM.tpi),
       markPlaces(msf, STREAM.ipi),
       publicPlaces(dbi),
+      attempt(this.#notes, "symbols/lines", () => this.#pdb.namesHead()) ?? [],
       ...frames.map((stream) => (stream && stream.size <= EARLY_BYTES ? stream.places(0, stream.size) : [])),
     ];
   }

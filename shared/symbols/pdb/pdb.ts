@@ -1,6 +1,7 @@
 import type { FetchedBytes } from "../../bytes/block-cache.ts";
 import { FormatError } from "../../bytes/errors.ts";
 import { at, i32, rawBytes, struct, u16, u32 } from "../../bytes/layout.ts";
+import type { ByteRange } from "../../bytes/range.ts";
 import { guidText } from "../../image/codeview.ts";
 import { Cursor } from "./cursor.ts";
 import { Msf, type MsfStream, partOf } from "./msf.ts";
@@ -94,6 +95,8 @@ export interface Pdb {
   readonly debugId: string;
   /** Absent in PDBs of types alone. */
   readonly dbi: DbiParts | undefined;
+  /** Where the head of the string table lies. @throws FormatError */
+  namesHead(): ByteRange[];
   /** Text at an offset of the string table. */
   nameAt(offset: number): string | undefined;
 }
@@ -122,6 +125,10 @@ export function openPdb(bytes: FetchedBytes): Pdb {
     msf,
     debugId: `${guidText(Guid)}${age.toString(16).toUpperCase()}`,
     dbi,
+    namesHead: () => {
+      const number = namedStream(info, "/names");
+      return (number !== undefined && msf.stream(number)?.places(0, NAMES_HEAD_BYTES)) || [];
+    },
     nameAt: (offset) => {
       if (names === undefined) names = openNames(msf, namedStream(info, "/names")) ?? null;
       return names && offset < names.size ? nameIn(names, offset) : undefined;
