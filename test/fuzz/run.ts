@@ -19,10 +19,10 @@ const LIMIT_MS = 2000;
 /** The child's own start and the reading of the input come on top before it is ended. */
 const START_MS = 3000;
 /**
- * Resident bytes of the whole child process, which meets all CPUs and so holds both disassemblers (76 MB of code, of
- * which an analysis loads one at most); symbol files that are kept whole come on top.
+ * Resident bytes of the whole child process, garbage included. It meets all CPUs and so holds both disassemblers
+ * (76 MB, of which an analysis loads one at most); symbol files that are kept whole come on top.
  */
-const LIMIT_RSS = 320 * 1024 * 1024;
+const LIMIT_RSS = 256 * 1024 * 1024;
 const LIMIT_RSS_SYMBOLS = 384 * 1024 * 1024;
 /** What a child holds after a full collection: code and tables, and nothing that grows with the inputs. */
 const LIMIT_RETAINED = 64 * 1024 * 1024;

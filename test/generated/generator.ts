@@ -34,7 +34,9 @@ export class Generator {
 
   /** @throws GeneratorMissing in words that say what to install */
   constructor(path?: string) {
-    this.path = resolve(path ?? process.env["STOPCODE_MKDUMP"] ?? join(import.meta.dirname, "../..", DEFAULT_PATH));
+    const named = resolve(path ?? process.env["STOPCODE_MKDUMP"] ?? join(import.meta.dirname, "../..", DEFAULT_PATH));
+    // Its folder is what people name first.
+    this.path = named.endsWith(".py") ? named : join(named, "mkdump.py");
     if (!existsSync(this.path)) {
       throw new GeneratorMissing(`the dump generator is not at ${this.path}: name it with --mkdump PATH/mkdump.py`);
     }
