@@ -3,6 +3,7 @@ import { loadDisassembler } from "../../shared/adapters/disassembly/load-disasse
 import { nodePlatform } from "../../shared/adapters/node/platform.ts";
 import { SourceError } from "../../shared/bytes/errors.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
+import { type ChosenFile, isNamed } from "../../shared/symbols/chosen-files.ts";
 import { EXIT } from "../exit-codes.ts";
 import { openSymbols } from "./open-symbols.ts";
 import { openTarget, UsageError } from "./open-target.ts";
@@ -12,6 +13,7 @@ interface AnalyzeFlags {
   readonly text?: true;
   readonly budgetBytes?: number;
   readonly symbols?: readonly string[];
+  readonly symbolsFor?: readonly string[];
   readonly timing?: true;
 }
 
@@ -21,6 +23,7 @@ Examples:
   $ stopcode analyze crash.dmp --json > crash.json  the whole report, schema stopcode.report/1
   $ stopcode analyze s3://dumps/m/pc-17/a.dmp       only the bytes it needs are fetched
   $ stopcode analyze crash.dmp --symbols ./symbols  functions and lines (SymStore, SSQP or Breakpad layout)
+  $ stopcode analyze mini.dmp --symbols-for amdppm=amdppm.pdb  names by a file of unknown build, and says so
   $ ssh host cat a.dmp | stopcode analyze -         from a pipe
 
 Exit codes: 0 analysed (also partial), 2 wrong usage, 3 not a dump that we read, 4 unreadable source, 1 a bug of ours.`;
@@ -34,6 +37,11 @@ export function analyzeCommand(): Command {
     .addOption(new Option("--text", "print it as !analyze -v does (the default)").conflicts("json"))
     .addOption(
       new Option("--symbols <dir>", "look for symbol files and images here; may be given again")
+        .argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value])
+        .default(undefined),
+    )
+    .addOption(
+      new Option("--symbols-for <module=file>", "use this file for a module though its build cannot be verified")
         .argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value])
         .default(undefined),
     )
@@ -56,7 +64,8 @@ async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
   let symbols: Awaited<ReturnType<typeof openSymbols>> | undefined;
   try {
     const limits = { ...DEFAULT_LIMITS, ...(flags.budgetBytes === undefined ? {} : { bytes: flags.budgetBytes }) };
-    symbols = flags.symbols ? await openSymbols(flags.symbols) : undefined;
+    const isAsked = flags.symbols !== undefined || flags.symbolsFor !== undefined;
+    symbols = isAsked ? await openSymbols(flags.symbols ?? [], flags.symbolsFor) : undefined;
     const analysis = await analyzeSource(opened.source, {
       ...(symbols ? { symbols: symbols.options } : {}),
       limits,
@@ -66,6 +75,7 @@ async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
         console.error(`stopcode: internal error: ${error instanceof Error ? error.stack : String(error)}`),
     });
     const { report } = analysis;
+    warnOfStrangers(report.modules, symbols?.options.chosen ?? []);
     if (flags.timing) {
       const ms = (performance.now() - started).toFixed(1);
       const { bytes_read, requests, rounds, source_size } = report.io;
@@ -88,6 +98,15 @@ async function analyze(target: string, flags: AnalyzeFlags): Promise<number> {
   } finally {
     await symbols?.close();
     await opened.close();
+  }
+}
+
+/** A misspelt name would be passed over in silence. */
+function warnOfStrangers(modules: readonly { readonly filename: string }[], chosen: readonly ChosenFile[]): void {
+  for (const { module } of chosen) {
+    if (!modules.some(({ filename }) => isNamed(filename, module))) {
+      console.error(`stopcode: --symbols-for ${module}: the dump has no module of this name`);
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import { attempt, attemptTogether, type Notes } from "../notes.ts";
 import type { StackFrame } from "../stackwalk/frame.ts";
 import type { SymbolProvider } from "../stackwalk/symbol-provider.ts";
 import { walkThreads } from "../stackwalk/walk-threads.ts";
+import type { ChosenFile } from "../symbols/chosen-files.ts";
 import { type NamedFrame, nameFrames } from "../symbols/name-frames.ts";
 import type { Demangle } from "../symbols/symbol-file.ts";
 import type { SymbolSupplier } from "../symbols/symbol-supplier.ts";
@@ -18,6 +19,8 @@ import { codeAhead, identifySuspects, suspectsAhead } from "./suspects.ts";
 export interface SymbolOptions {
   readonly supplier: SymbolSupplier;
   readonly demangle?: Demangle;
+  /** Files to use for modules of these names though their identity cannot be checked, or differs. */
+  readonly chosen?: readonly ChosenFile[];
 }
 
 /** Finds nothing: stacks then go by the dump's own images, frame pointers and scans. */
@@ -41,6 +44,7 @@ export function symbolsOf(runner: StepRunner, notes: Notes, options: SymbolOptio
     count: (source) => countingSource(source, io),
     notes,
     ...(options?.demangle ? { demangle: options.demangle } : {}),
+    ...(options?.chosen ? { chosen: options.chosen } : {}),
   });
   return { provider, io, areGiven: options !== undefined };
 }

@@ -67,10 +67,14 @@ export function usedSymbols(
 }
 
 /** What became of a module's symbols. */
-export function symbolPart(module: DumpModule, { status, lookedIn }: ModuleSymbols): CrashReport["symbols"][number] {
+export function symbolPart(
+  module: DumpModule,
+  { status, verified, lookedIn }: ModuleSymbols,
+): CrashReport["symbols"][number] {
   return {
     module: baseName(module.path),
     status,
+    ...(verified === undefined ? {} : { verified }),
     debug_id: module.debugId ?? null,
     code_id: module.codeId ?? null,
     looked_in: [...lookedIn],

@@ -71,6 +71,31 @@ const unloadedModule = z.object({
 
 const argument = z.object({ value: pub(hex), meaning: pub(text) });
 
+/** What firmware and components have put beside a kernel dump; what the dump lacks is absent. */
+const secondaryData = z.object({
+  /** Each piece by its tag, with what it is known to hold and the component that it names. */
+  blobs: z.array(z.object({ tag: pub(z.string()), size: pub(count), holds: pub(text), component: pub(text) })),
+  boot_status: z
+    .object({
+      last_boot_succeeded: pub(z.boolean()),
+      boot_attempts: pub(count),
+      boot_id: pub(count),
+      last_shutdown_boot_id: pub(count),
+      last_abnormal_boot_id: pub(count),
+    })
+    .optional(),
+  /** The device's path can hold its serial number. */
+  plug_and_play: z.object({ device_id: z.string(), in_progress: pub(z.boolean()), problem: pub(count) }).optional(),
+  logon: z.object({ operation: pub(z.string()), pending: pub(z.boolean()) }).optional(),
+  acpi_tables: z
+    .array(z.object({ signature: pub(z.string()), oem_id: pub(z.string()), oem_table: pub(z.string()) }))
+    .optional(),
+  /** Place as `bus:device.function`, ids as `vendor:device`, both in hexadecimal; class with its interface. */
+  pci_functions: z
+    .array(z.object({ place: pub(z.string()), id: pub(z.string()), class: pub(hex), revision: pub(count) }))
+    .optional(),
+});
+
 /** The whole report as a zod schema: tests and readers of stored reports validate with it. */
 export const crashReportSchema = z.object({
   schema: pub(z.literal(REPORT_SCHEMA)),
@@ -142,6 +167,20 @@ export const crashReportSchema = z.object({
     cpu_microcode_version: pub(text),
     product_type: pub(text).optional(),
     suite_mask: pub(hex).optional(),
+    /** The processor's own name, where a kernel dump's secondary data have it. */
+    cpu_name: pub(text).optional(),
+    /** Who made machine and firmware, by SMBIOS: never serial numbers, UUIDs or asset tags. */
+    firmware: z
+      .object({
+        bios_vendor: pub(text),
+        bios_version: pub(text),
+        bios_date: pub(text),
+        manufacturer: pub(text),
+        product: pub(text),
+        board_manufacturer: pub(text),
+        board_product: pub(text),
+      })
+      .optional(),
   }),
   bugcheck: z
     .object({
@@ -256,6 +295,7 @@ export const crashReportSchema = z.object({
         })
         .nullable()
         .optional(),
+      secondary_data: secondaryData.optional(),
     })
     .nullable(),
   /** All processors of a kernel dump that were read. */
@@ -321,6 +361,8 @@ export const crashReportSchema = z.object({
     z.object({
       module: z.string(),
       status: z.enum(["found", "missing", "mismatched", "corrupt"]),
+      /** False where a file was used on somebody's word: it is not known to be of this build. Absent otherwise. */
+      verified: z.literal(false).optional(),
       debug_id: text,
       code_id: text,
       looked_in: z.array(z.string()),

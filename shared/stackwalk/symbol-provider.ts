@@ -58,6 +58,8 @@ export interface WinFrameData {
 /** Symbols of one module. Synchronous; may throw MissingRanges or MissingResource. */
 export interface ModuleSymbols {
   readonly status: "found" | "missing" | "mismatched" | "corrupt";
+  /** False where a file was used that is not known to be of the module's build, because somebody said so. */
+  readonly verified?: false;
   /** Where they were looked for, for the report. */
   readonly lookedIn: readonly string[];
   /** Function that holds the address, with lines and inlines where they are known. */

@@ -10,14 +10,16 @@ const WHOLE_PDATA_BYTES = 64 * 1024;
 
 /**
  * Lays out a PE file as its loader would.
- * @param codeId time stamp and size that the image must have
+ * @param codeId time stamp and size that the image must have; any when absent
  * @returns undefined when it is another build or no PE file
  * @throws MissingRanges
  */
-export function openImageFile(bytes: FetchedBytes, codeId: string): ImageBytes | undefined {
+export function openImageFile(bytes: FetchedBytes, codeId?: string): ImageBytes | undefined {
   if (bytes.size <= WHOLE_FILE_BYTES) bytes.plan([{ start: 0, end: bytes.size }]);
   const headers = readPeHeaders(headerBytes(bytes));
-  if (!headers || peCodeId(headers.timestamp, headers.sizeOfImage) !== codeId.toLowerCase()) return undefined;
+  const isOther = (id: string): boolean =>
+    !headers || peCodeId(headers.timestamp, headers.sizeOfImage) !== id.toLowerCase();
+  if (!headers || (codeId !== undefined && isOther(codeId))) return undefined;
   const firstSection = Math.min(bytes.size, 4096, ...headers.sections.map(({ rva }) => rva));
   const image = fileImage(bytes, [{ rva: 0, fileOffset: 0, fileSize: firstSection }, ...headers.sections]);
   const pdata = headers.directory("exceptions");

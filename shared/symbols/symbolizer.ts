@@ -6,8 +6,9 @@ import type { ImageBytes } from "../image/image-bytes.ts";
 import { readPeHeaders } from "../image/pe.ts";
 import { readDebugDirectory } from "../image/pe-identity.ts";
 import { attempt, type Notes } from "../notes.ts";
-import type { ModuleSymbols, SymbolProvider } from "../stackwalk/symbol-provider.ts";
+import type { ModuleSymbols, SymbolHit, SymbolProvider } from "../stackwalk/symbol-provider.ts";
 import { BreakpadSymbols } from "./breakpad/breakpad-symbols.ts";
+import { type ChosenFile, chosenFor, noteUnverified } from "./chosen-files.ts";
 import { ExportSymbols } from "./export-symbols.ts";
 import { openImageFile } from "./image-file.ts";
 import { type IndexedBreakpad, indexBreakpad } from "./open-breakpad.ts";
@@ -27,6 +28,8 @@ export interface SymbolizerOptions {
   /** Files that are damaged are noted here. */
   readonly notes: Notes;
   readonly demangle?: Demangle;
+  /** Files to use for modules that no file of the supplier proves itself to be of. */
+  readonly chosen?: readonly ChosenFile[];
   /** An image from the dump's own memory, asked where no file is to be had. */
   readonly imageFromDump?: (module: DumpModule) => ImageBytes | undefined;
 }
@@ -37,9 +40,10 @@ const PE_CODE_ID = /^[0-9a-f]{8}[0-9a-f]{1,8}$/i;
 const MAX_REMEMBERED = 8192;
 
 /** A candidate whose opening may still have to read. */
-type Opened =
+type Opened = { readonly chosen?: ChosenFile } & (
   | { readonly kind: "breakpad"; readonly bytes: FetchedBytes; readonly indexed: IndexedBreakpad | undefined }
-  | { readonly kind: "pdb" | "pe"; readonly bytes: FetchedBytes };
+  | { readonly kind: "pdb" | "pe"; readonly bytes: FetchedBytes }
+);
 
 /** What a supplier gave for one module and kind of file. */
 interface Delivery {
@@ -56,6 +60,8 @@ export class Symbolizer implements SymbolProvider {
   readonly #exported = new Map<ImageBytes, ExportSymbols | null>();
   readonly #layouts = new Map<string, TypeLayout | undefined>();
   readonly #named = new Map<string, DumpModule>();
+  /** Images that are not known to be of their module's build. */
+  readonly #unverified = new Set<ImageBytes>();
 
   constructor(options: SymbolizerOptions) {
     this.#options = options;
@@ -64,10 +70,11 @@ export class Symbolizer implements SymbolProvider {
   forModule(told: DumpModule): ModuleSymbols | undefined {
     const module = this.#withDebugId(told);
     const { debugFile, debugId, codeFile, codeId } = identityOf(module);
-    if (debugFile === undefined || debugId === undefined) {
+    const isChosen = chosenFor(module, this.#options.chosen).length > 0;
+    if (!isChosen && (debugFile === undefined || debugId === undefined)) {
       return codeFile === undefined || codeId === undefined ? undefined : this.#exportsAlone("missing", [], module);
     }
-    const key = `${debugFile}/${debugId}`;
+    const key = isChosen ? placeKey(module) : `${debugFile}/${debugId}`;
     const known = this.#symbols.get(key);
     if (known) return known;
     const delivery = this.#delivery(module, ["breakpad", "pdb"]);
@@ -78,12 +85,22 @@ export class Symbolizer implements SymbolProvider {
 
   image(module: DumpModule): ImageBytes | undefined {
     const { codeFile, codeId } = identityOf(module);
-    const key = `${module.base}/${codeFile}/${codeId}`;
+    const key = placeKey(module);
     if (this.#images.has(key)) return this.#images.get(key);
+    const { notes, chosen } = this.#options;
     let image: ImageBytes | undefined;
-    if (codeFile !== undefined && codeId !== undefined && PE_CODE_ID.test(codeId)) {
-      for (const file of this.#delivery(module, ["pe"]).files) {
-        image ??= attempt(this.#options.notes, "symbols/image", () => openImageFile(file.bytes, codeId));
+    const isKnown = codeFile !== undefined && codeId !== undefined && PE_CODE_ID.test(codeId);
+    if (isKnown || chosenFor(module, chosen).length > 0) {
+      const { files } = this.#delivery(module, ["pe"]);
+      const open = (file: Opened, id?: string): ImageBytes | undefined =>
+        attempt(notes, "symbols/image", () => openImageFile(file.bytes, id));
+      if (isKnown) for (const file of files) image ??= open(file, codeId);
+      for (const file of files) {
+        if (image || !file.chosen) continue;
+        image = open(file);
+        if (!image) continue;
+        noteUnverified(notes, file.chosen, isKnown);
+        this.#unverified.add(image);
       }
     }
     image ??= this.#options.imageFromDump?.(module);
@@ -97,8 +114,9 @@ export class Symbolizer implements SymbolProvider {
    */
   #withDebugId(module: DumpModule): DumpModule {
     const { debugId, codeFile, codeId } = identityOf(module);
-    if (debugId !== undefined || codeFile === undefined || codeId === undefined) return module;
-    const key = `${module.base}/${codeFile}/${codeId}`;
+    if (debugId !== undefined || codeFile === undefined) return module;
+    if (codeId === undefined && chosenFor(module, this.#options.chosen).length === 0) return module;
+    const key = placeKey(module);
     const known = this.#named.get(key);
     if (known) return known;
     const image = this.image(module);
@@ -131,20 +149,35 @@ export class Symbolizer implements SymbolProvider {
     return layout;
   }
 
-  /** The first file that is whole and of this very build; else what is to be said of those that are not. */
-  #choose({ files, lookedIn }: Delivery, debugId: string, module: DumpModule): ModuleSymbols {
+  /** The first file that is whole and of this very build, else one that was chosen; else what is to be said of the others. */
+  #choose({ files, lookedIn }: Delivery, debugId: string | undefined, module: DumpModule): ModuleSymbols {
+    const { notes } = this.#options;
     let status: "missing" | "mismatched" | "corrupt" = "missing";
+    let told: { readonly file: SymbolFile; readonly chosen: ChosenFile } | undefined;
     for (const opened of files) {
       const file = this.#open(opened);
-      if (file?.debugId === debugId) return guarded(file, lookedIn, this.#options.notes);
+      if (file && file.debugId === debugId) {
+        return { ...guarded(file, lookedIn, notes), ...this.#byUnverifiedImage(module) };
+      }
+      if (file && opened.chosen) told ??= { file, chosen: opened.chosen };
       if (file) status = "mismatched";
       else if (status === "missing") status = "corrupt";
     }
-    return this.#exportsAlone(status, lookedIn, module);
+    if (!told) return this.#exportsAlone(status, lookedIn, module);
+    noteUnverified(notes, told.chosen, debugId !== undefined);
+    return { ...guarded(told.file, lookedIn, notes), verified: false };
   }
 
   #exportsAlone(status: ModuleSymbols["status"], lookedIn: readonly string[], module: DumpModule): ModuleSymbols {
-    return { ...NO_ANSWERS, status, lookedIn, lookup: (rva) => this.#exports(module)?.lookup(rva) };
+    const lookup = (rva: number): SymbolHit | undefined => this.#exports(module)?.lookup(rva);
+    return { ...NO_ANSWERS, status, lookedIn, lookup, ...this.#byUnverifiedImage(module) };
+  }
+
+  /** What an image that was used on somebody's word names, or gives to the stack, is no surer than the image. */
+  #byUnverifiedImage(module: DumpModule): { readonly verified?: false } {
+    if (chosenFor(module, this.#options.chosen).length === 0) return {};
+    const image = this.image(module);
+    return image && this.#unverified.has(image) ? { verified: false } : {};
   }
 
   /** Exports of a module's image, for modules without symbols. */
@@ -171,13 +204,18 @@ export class Symbolizer implements SymbolProvider {
   /** What the supplier has; asked for once. */
   #delivery(module: DumpModule, kinds: readonly SymbolFileKind[]): Delivery {
     const identity = identityOf(module);
+    const chosen = chosenFor(module, this.#options.chosen).filter(({ file }) => kinds.includes(file.kind));
     const key = `${kinds.join()} ${Object.values(identity).join("/")}`;
     const known = this.#deliveries.get(key);
     if (known) return known;
     throw new MissingResource(async () => {
       if (this.#deliveries.has(key)) return;
       const { files, lookedIn } = await this.#options.supplier.find(identity, kinds);
-      this.#deliveries.set(key, { files: await Promise.all(files.map((file) => this.#prepare(file))), lookedIn });
+      const found = [...files.map((file) => ({ file })), ...chosen.map((one) => ({ file: one.file, chosen: one }))];
+      this.#deliveries.set(key, {
+        files: await Promise.all(found.map(async ({ file, ...told }) => ({ ...(await this.#prepare(file)), ...told }))),
+        lookedIn: [...lookedIn, ...chosen.map(({ file }) => file.origin)],
+      });
     });
   }
 
@@ -187,6 +225,12 @@ export class Symbolizer implements SymbolProvider {
     const indexed = await indexBreakpad(count?.(source) ?? source, notes);
     return { kind, indexed, bytes: indexed?.kept ?? attach(source) };
   }
+}
+
+/** What tells a module of a dump from its others. */
+function placeKey(module: DumpModule): string {
+  const { codeFile, codeId } = identityOf(module);
+  return `${module.base}/${codeFile}/${codeId}`;
 }
 
 /** A file's answers; damage that shows itself late is a note and no answer. */

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
+import { openSymbols } from "../../cli/analyze/open-symbols.ts";
 import { openFile } from "../../shared/adapters/files/file-source.ts";
 import { nodePlatform } from "../../shared/adapters/node/platform.ts";
 import { analyzeSource, DEFAULT_LIMITS } from "../../shared/pipeline/analyze.ts";
+import { renderText } from "../../shared/report/text.ts";
 import { corpusPath, describeCorpus } from "../support/corpus.ts";
 import { walkFile } from "../support/walk-file.ts";
 
@@ -43,5 +45,43 @@ describeCorpus("stacks of real kernel dumps", () => {
     });
     expect(places).not.toContain(-1);
     expect(places[0]).toBe(0);
+  });
+
+  it("have rizin's functions and offsets where a driver's PDB is given that the dump cannot identify", async () => {
+    const path = corpusPath("kernel/triage_x64.dmp");
+    const text = readFileSync(`${path}.expected.rizin-tests.txt`, "latin1");
+    const rizin = [...text.matchAll(/^\d+ +0x([0-9a-f]+) +sp: 0x([0-9a-f]+) .*pdb\.amdppm\.(\w+)\+(\d+)/gm)].map(
+      ([, ip, sp, name, offset]) => `${ip} ${sp} ${name}+0x${Number(offset).toString(16)}`,
+    );
+    expect(rizin).toHaveLength(6);
+    const pdb = corpusPath("symbols/symstore/amdppm.pdb/1C19FDDB27BB3399D9B45973EFEAFCF31/amdppm.pdb");
+    const [file, symbols] = await Promise.all([openFile(path), openSymbols([], [`amdppm=${pdb}`])]);
+    const { report } = await analyzeSource(file.source, {
+      limits: DEFAULT_LIMITS,
+      platform: nodePlatform,
+      symbols: symbols.options,
+    });
+    await Promise.all([file.close(), symbols.close()]);
+    // A line's return address is the next one's instruction; the first one's the exception names.
+    let ip = plain(report.exception?.address ?? "");
+    const frames = (report.analysis["STACK_TEXT"] ?? "").split("\n").map((line) => {
+      const words = plain(line).split(/[ :]+/);
+      const frame = `${ip} ${words[0]} ${words.at(-1)?.replace("amdppm!", "")}`;
+      ip = words[1] ?? "";
+      return frame;
+    });
+    expect(frames.filter((frame) => rizin.includes(frame))).toEqual(rizin);
+    // The scan finds two stale return addresses of the driver besides, and says of each that it is a guess.
+    const own = (report.crashing_thread?.frames ?? []).filter(({ module }) => module === "amdppm.sys");
+    expect([own.length, own[0]?.trust, own[0]?.missing_symbols]).toEqual([8, "context", false]);
+    expect(report.symbols.find(({ module }) => module === "amdppm.sys")).toMatchObject({
+      status: "found",
+      verified: false,
+    });
+    expect(report.notes.map(({ code }) => code)).toContain("symbols.unverified");
+    const shown = renderText(report);
+    expect(shown).toMatch(/amdppm!WriteGenAddrEx\+0x6b {2}\(scan, unverified\)$/m);
+    expect(shown).toMatch(/amdppm\.sys .*symbols not verified/);
+    expect(report.symbols.filter(({ verified }) => verified === false)).toHaveLength(1);
   });
 });

@@ -3,6 +3,7 @@ import { INLINE_LINE } from "../stack-text.ts";
 import { faultingContextLines } from "./exception-block.ts";
 import { oneLine, padded } from "./format.ts";
 import { reportPointerSize } from "./header.ts";
+import { unverifiedModules } from "./module-list.ts";
 
 /** The block between the banner and the module list. */
 
@@ -78,14 +79,19 @@ export function detailLines(report: CrashReport): string[] {
   return [...lines, ...followup()];
 }
 
-/** Debuggers print no trust: a frame that was only guessed says so behind its line. */
+/** Debuggers print no trust: a frame that was only guessed, or named by a file of unknown build, says so behind its line. */
 function markGuesses(report: CrashReport, lines: readonly string[]): string[] {
   const frames = report.crashing_thread?.frames ?? [];
+  const unverified = unverifiedModules(report);
   let index = 0;
   return lines.map((line) => {
     if (line.startsWith(INLINE_LINE)) return line;
-    const trust = frames[index++]?.trust ?? "";
-    return GUESSES.has(trust) ? `${line}  (${trust})` : line;
+    const frame = frames[index++];
+    const marks = [
+      ...(frame && GUESSES.has(frame.trust) ? [frame.trust] : []),
+      ...(frame && unverified.has(frame.module ?? "") ? ["unverified"] : []),
+    ];
+    return marks.length > 0 ? `${line}  (${marks.join(", ")})` : line;
   });
 }
 

@@ -28,17 +28,26 @@ export function timestampText(timestamp: number | undefined, dumpSeconds: number
     : `${digits} (hash of a reproducible build, no time)`;
 }
 
+/** Names of the images whose symbols are not known to be of their build. */
+export function unverifiedModules(report: CrashReport): ReadonlySet<string> {
+  return new Set(report.symbols.filter(({ verified }) => verified === false).map(({ module }) => module));
+}
+
 /** `start end module name time version` lines of the loaded images, by address. */
 export function moduleLines(report: CrashReport): string[] {
   if (report.modules.length === 0) return [];
   const width = reportPointerSize(report) === 8 ? 17 : 8;
   // Addresses of one report have the same number of digits: text order is address order.
+  const unverified = unverifiedModules(report);
   const sorted = [...report.modules].sort((a, b) =>
     a.base_addr === b.base_addr ? 0 : a.base_addr < b.base_addr ? -1 : 1,
   );
   return [
     `${"start".padEnd(width)} ${"end".padEnd(width)}   module name`,
-    ...sorted.map((module) => moduleLine(report, module)),
+    ...sorted.map(
+      (module) =>
+        `${moduleLine(report, module)}${unverified.has(module.filename) ? "  *** symbols not verified: their build may differ" : ""}`,
+    ),
     "",
   ];
 }

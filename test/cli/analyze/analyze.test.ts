@@ -80,6 +80,16 @@ describe("stopcode analyze", () => {
     expect(run.out).toBe("");
   });
 
+  it.each([
+    ["no file", "lumenfs", /not of the form MODULE=FILE/],
+    ["a file of another kind", "lumenfs=package.json", /package\.json is no PDB, Breakpad file or PE image/],
+    ["a file that is not there", "lumenfs=nowhere.pdb", /--symbols-for/],
+  ])("ends with 2 for --symbols-for with %s", (_, value, sentence) => {
+    const { status, err } = stopcode(["analyze", "--symbols-for", value, example]);
+    expect(status).toBe(2);
+    expect(err).toMatch(sentence);
+  });
+
   it("gives a partial report within a budget", () => {
     const { status, out } = stopcode(["analyze", "--json", "--budget-bytes", "100", example]);
     expect(status).toBe(0);
