@@ -13,7 +13,8 @@ import { type WalkSources, walkFile } from "../support/walk-file.ts";
  *
  * `node test/generated/agree.ts DUMPS --table [--scorer PATH/agree.py]` scores them against the walks of Microsoft's
  * dbghelp that lie beside the dumps, with all that DUMPS has of symbols and images, and with less and less of it.
- * Stacks that cross images of the system above an own frame are counted apart.
+ * Stacks that cross images of the system above an own frame are counted apart. Exit code 1 when a score falls below
+ * what was once reached.
  */
 
 /** Where Debian's libwine puts its images. */
@@ -54,7 +55,19 @@ function crossesSystem(dumps: string, name: string): boolean {
   return own.some((isOwn, at) => !isOwn && frames[at]?.module !== null && own.lastIndexOf(true) > at);
 }
 
-function score(dumps: string, out: string, scorer: string): string {
+/** A row of the table, and what a floor is held against. */
+interface Score extends Floor {
+  readonly row: string;
+}
+
+/** The least that must be had: crashing stacks walked exactly, own frames missed, own frames that never were. */
+interface Floor {
+  readonly exact: number;
+  readonly missed: number;
+  readonly bogus: number;
+}
+
+function score(dumps: string, out: string, scorer: string): Score {
   const text = execFileSync("python3", [scorer, dumps, out, "--suffix", ".json", "--per-dump"], { encoding: "utf8" });
   const marks = [...text.matchAll(/^(\S+\.dmp) +(\S+) +own/gm)].map(([, name = "", mark]) => ({ name, mark }));
   const crashes = marks.filter(({ mark }) => mark !== "-");
@@ -63,31 +76,47 @@ function score(dumps: string, out: string, scorer: string): string {
   const exact = (some: typeof marks): string =>
     `${some.filter(({ mark }) => mark === "exact").length} of ${some.length}`;
   const total = (key: string): string => new RegExp(`${key}=([^ =]+)`).exec(text)?.[1]?.replace("/", " of ") ?? "-";
-  return [
+  const row = [
     ...[exact(crashes), exact(plain), exact(crossing), total("crash_own"), total("own_found"), total("bogus_own")],
     ...[total("func"), total("line")],
   ].join(" | ");
+  const [found, all] = total("own_found").split(" of ").map(Number);
+  return {
+    row,
+    exact: crashes.filter(({ mark }) => mark === "exact").length,
+    missed: Number(all) - Number(found),
+    bogus: Number(total("bogus_own")),
+  };
+}
+
+/** NaN of a scorer that prints something else is below every floor. */
+function holds({ exact, missed, bogus }: Score, floor: Floor): boolean {
+  return exact >= floor.exact && missed <= floor.missed && bogus <= floor.bogus;
 }
 
 async function printTable(dumps: string, scorer: string): Promise<void> {
   if (!existsSync(scorer)) throw new Error(`no scorer at ${scorer}: name agree.py with --scorer`);
   const store = join(dumps, "symstore");
   const sym = join(dumps, "sym");
-  const settings: [string, WalkSources][] = [
-    ["PE and PDB, images of the system", { symbols: [store], images: [WINE] }],
-    [".sym, images of the system", { symbols: [sym], images: [WINE] }],
-    ["PE and PDB", { symbols: [store] }],
-    [".sym", { symbols: [sym] }],
-    ["nothing", {}],
+  const settings: [string, WalkSources, Floor][] = [
+    ["PE and PDB, images of the system", { symbols: [store], images: [WINE] }, { exact: 94, missed: 0, bogus: 0 }],
+    [".sym, images of the system", { symbols: [sym], images: [WINE] }, { exact: 94, missed: 0, bogus: 0 }],
+    ["PE and PDB", { symbols: [store] }, { exact: 78, missed: 0, bogus: 0 }],
+    [".sym", { symbols: [sym] }, { exact: 78, missed: 2, bogus: 13 }],
+    ["nothing", {}, { exact: 0, missed: 163, bogus: 1346 }],
   ];
   const folder = mkdtempSync(join(tmpdir(), "stopcode-agree-"));
   process.stdout.write(
     "| at hand | exact | of these within own code | across the system | own frames alone | own frames found | own frames that never were | functions | lines |\n",
   );
   process.stdout.write(`|${" --- |".repeat(9)}\n`);
-  for (const [name, sources] of settings) {
+  for (const [name, sources, floor] of settings) {
     await walkAll(dumps, folder, sources);
-    process.stdout.write(`| ${name} | ${score(dumps, folder, scorer)} |\n`);
+    const scored = score(dumps, folder, scorer);
+    process.stdout.write(`| ${name} | ${scored.row} |\n`);
+    if (holds(scored, floor)) continue;
+    process.stderr.write(`${name}: fewer stacks are right than have been\n`);
+    process.exitCode = 1;
   }
   rmSync(folder, { recursive: true });
 }
