@@ -42,7 +42,7 @@ export interface IoCounts {
   bytes: number;
   /** Single range requests: what S3 charges for. */
   requests: number;
-  /** Calls of `read`: each waited for the one before it. */
+  /** Reads that waited for the ones before them. */
   rounds: number;
 }
 

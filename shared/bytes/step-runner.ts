@@ -38,6 +38,7 @@ export class StepRunner {
   readonly #options: StepRunnerOptions;
   readonly #beside = new Crew();
   #rounds = 0;
+  #turns = 0;
 
   constructor(source: ByteSource, options: StepRunnerOptions = {}) {
     this.#source = source;
@@ -59,6 +60,11 @@ export class StepRunner {
   /** Rounds of reads so far. */
   get rounds(): number {
     return this.#rounds;
+  }
+
+  /** Times that something was read or opened: the reads of one turn are over before the next one begins. */
+  get turns(): number {
+    return this.#turns;
   }
 
   /** What has been fetched so far; reading from it outside of a step may throw MissingRanges. */
@@ -156,6 +162,7 @@ export class StepRunner {
       if (signal instanceof MissingResource) opening.push(signal.open());
       else wanted.set(owner, [...(wanted.get(owner) ?? []), ...signal.ranges]);
     }
+    this.#turns += 1;
     if (wanted.size > 0) this.#rounds += 1;
     for (const [owner, ranges] of wanted) opening.push(this.#fetch(owner, coalesceRanges(ranges)));
     await Promise.all(opening);

@@ -1,4 +1,5 @@
-import { countingSource, type IoCounts } from "../bytes/byte-source.ts";
+import type { IoCounts } from "../bytes/byte-source.ts";
+import { sharedRounds } from "../bytes/shared-rounds.ts";
 import type { StepRunner, Task } from "../bytes/step-runner.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
 import type { Dump, DumpModule } from "../dump/dump.ts";
@@ -7,7 +8,7 @@ import type { StackFrame } from "../stackwalk/frame.ts";
 import type { SymbolProvider } from "../stackwalk/symbol-provider.ts";
 import { walkThreads } from "../stackwalk/walk-threads.ts";
 import type { ChosenFile } from "../symbols/chosen-files.ts";
-import { type NamedFrame, nameFrames } from "../symbols/name-frames.ts";
+import { type NamedFrame, nameFrames, namesAhead } from "../symbols/name-frames.ts";
 import type { Demangle } from "../symbols/symbol-file.ts";
 import type { SymbolSupplier } from "../symbols/symbol-supplier.ts";
 import { Symbolizer } from "../symbols/symbolizer.ts";
@@ -23,9 +24,6 @@ export interface SymbolOptions {
   readonly chosen?: readonly ChosenFile[];
 }
 
-/** Finds nothing: stacks then go by the dump's own images, frame pointers and scans. */
-const NO_SUPPLIER: SymbolSupplier = { find: async () => ({ files: [], lookedIn: [] }) };
-
 /** The symbols of one analysis. */
 export interface AnalysisSymbols {
   readonly provider: Symbolizer;
@@ -35,14 +33,18 @@ export interface AnalysisSymbols {
   readonly areGiven: boolean;
 }
 
-/** Makes the symbols of one analysis, whose reads share the rounds of the dump's. */
+/**
+ * Makes the symbols of one analysis, whose reads share the rounds of the dump's. Without options stacks go by the
+ * dump's own images, frame pointers and scans.
+ */
 export function symbolsOf(runner: StepRunner, notes: Notes, options: SymbolOptions | undefined): AnalysisSymbols {
   const io: IoCounts = { bytes: 0, requests: 0, rounds: 0 };
+  const count = sharedRounds(() => runner.turns, io);
   const provider = new Symbolizer({
-    supplier: options?.supplier ?? NO_SUPPLIER,
-    attach: (source) => runner.attach(countingSource(source, io)),
-    count: (source) => countingSource(source, io),
+    attach: (source) => runner.attach(count(source)),
+    count,
     notes,
+    ...(options ? { supplier: options.supplier } : {}),
     ...(options?.demangle ? { demangle: options.demangle } : {}),
     ...(options?.chosen ? { chosen: options.chosen } : {}),
   });
@@ -93,6 +95,7 @@ export async function analyzeStacks(
   const naming = walk.stacks.map(({ thread, frames }) =>
     nameFrames(dump, frames, asked, threads.get(thread) as NamedFrame[], thread === dump.crashingThread),
   );
+  if (areGiven) await together(runner, notes, "symbols", namesAhead(all, asked));
   await together(runner, notes, "symbols", naming);
   const crashing = dump.crashingThread === undefined ? undefined : threads.get(dump.crashingThread);
   const fault = stop?.faultingContext;
@@ -172,6 +175,7 @@ async function framesFromFault(
   await together(runner, notes, "stacks/fault", walk.tasks);
   const frames: readonly StackFrame[] = walk.stacks[0]?.frames ?? [];
   const named: NamedFrame[] = [];
+  await together(runner, notes, "symbols", namesAhead(frames, provider));
   await together(runner, notes, "symbols", [nameFrames(dump, frames, provider, named, false)]);
   return named;
 }

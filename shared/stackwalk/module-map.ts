@@ -10,6 +10,9 @@ import type { ModuleSymbols, SymbolProvider } from "./symbol-provider.ts";
 /** IMAGE_SCN_MEM_EXECUTE. */
 const EXECUTABLE = 0x2000_0000;
 
+/** Answers about return addresses that are kept of a module. */
+const MAX_RETURNS = 8192;
+
 /** A module with what walks read of it: opened on first use, kept for all threads. */
 export class WalkedModule {
   readonly module: DumpModule;
@@ -22,6 +25,7 @@ export class WalkedModule {
   #file: ImageBytes | undefined | null = null;
   #headers: PeHeaders | undefined | null = null;
   readonly #functions = new Map<number, RuntimeFunction | "none" | "hole">();
+  readonly #returns = new Map<number, boolean>();
   readonly #infos = new Map<number, UnwindInfo | "hole" | "unsupported">();
 
   constructor(module: DumpModule, memory: Memory, provider: SymbolProvider) {
@@ -82,6 +86,22 @@ export class WalkedModule {
     return answer;
   }
 
+  /**
+   * Whether a call may return to an address: scans of neighbouring frames ask for the same words.
+   * @param narrow whether it is 32-bit code that returns in a WOW64 process: its calls have other forms
+   * @param judge tells it of one that was not asked for before
+   */
+  isReturnAddress(rva: number, narrow: boolean, judge: () => boolean): boolean {
+    const key = narrow ? -rva : rva;
+    let known = this.#returns.get(key);
+    if (known === undefined) {
+      known = judge();
+      if (this.#returns.size >= MAX_RETURNS) this.#returns.clear();
+      this.#returns.set(key, known);
+    }
+    return known;
+  }
+
   /** ARM and ARM64: the record that starts last before an address. */
   packedFunction(rva: number): PdataEntry | "none" | "hole" | undefined {
     const { image, pdata } = this;
@@ -114,6 +134,9 @@ export class ModuleMap {
   #last: WalkedModule | undefined;
   /** One above the highest address of any module. */
   readonly end: bigint = 0n;
+  /** The ends as they are now, with modules that were added. */
+  #low = 0n;
+  #high = 0n;
 
   constructor(modules: readonly DumpModule[], memory: Memory, provider: SymbolProvider) {
     this.#memory = memory;
@@ -123,16 +146,23 @@ export class ModuleMap {
       .map((module) => new WalkedModule(module, memory, provider))
       .sort((a, b) => (a.base < b.base ? -1 : a.base > b.base ? 1 : 0));
     for (const { base, size } of this.#modules) if (base + size > this.end) this.end = base + size;
+    this.#low = this.#modules[0]?.base ?? 0n;
+    this.#high = this.end;
   }
 
   /** Adds a module that no list of the dump has. */
   add(module: DumpModule): void {
     const at = this.#modules.findIndex(({ base }) => base > module.base);
     this.#modules.splice(at < 0 ? this.#modules.length : at, 0, new WalkedModule(module, this.#memory, this.#provider));
+    if (module.base < this.#low) this.#low = module.base;
+    const end = module.base + BigInt(module.size);
+    if (end > this.#high) this.#high = end;
   }
 
   /** The module that holds an address; where broken lists overlap, the one that starts last. */
   find(address: bigint): WalkedModule | undefined {
+    // Most words of a stack are no addresses of code.
+    if (address < this.#low || address >= this.#high) return undefined;
     const last = this.#last;
     if (last && address >= last.base && address - last.base < last.size) return last;
     let low = 0;

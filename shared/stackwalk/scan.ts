@@ -44,6 +44,10 @@ export function isReturnAddress(scene: WalkScene, value: bigint): boolean {
   const module = scene.modules.find(address - 1n);
   if (!module) return false;
   const rva = Number(address - module.base);
+  return module.isReturnAddress(rva, scene.narrow === true, () => mayReturnTo(scene, module, address, rva));
+}
+
+function mayReturnTo(scene: WalkScene, module: WalkedModule, address: bigint, rva: number): boolean {
   if (module.isExecutable(rva - 1) === false) return false;
   if (module.symbols?.covers(rva - 1) === false && !isFunction(module, rva - 1)) return false;
   // Elsewhere code is not looked at.

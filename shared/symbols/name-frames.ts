@@ -1,6 +1,6 @@
 import { dataView } from "../bytes/layout.ts";
 import type { Task } from "../bytes/step-runner.ts";
-import type { Dump } from "../dump/dump.ts";
+import type { Dump, DumpModule } from "../dump/dump.ts";
 import type { StackFrame } from "../stackwalk/frame.ts";
 import type { SymbolHit, SymbolProvider } from "../stackwalk/symbol-provider.ts";
 
@@ -16,6 +16,32 @@ export interface NamedFrame {
 
 /** Arguments are read for this many frames: deeper ones nobody prints. */
 const MAX_ARGUMENT_FRAMES = 64;
+
+/**
+ * Asks for the names of all frames of all stacks, each address in a task of its own, so that what different files and
+ * compilands are read for comes in the same rounds. The names stay with the provider: {@link nameFrames} takes them
+ * without waiting.
+ */
+export function namesAhead(frames: Iterable<StackFrame>, provider: SymbolProvider): Task[] {
+  const byModule = new Map<DumpModule, Set<number>>();
+  for (const { module, lookupRva } of frames) {
+    if (!module || lookupRva === undefined) continue;
+    const known = byModule.get(module);
+    if (known) known.add(lookupRva);
+    else byModule.set(module, new Set([lookupRva]));
+  }
+  return [...byModule].map(([module, rvas]) => () => {
+    const symbols = provider.forModule(module);
+    // Neighbours belong to the same compiland, of which few are kept.
+    const ascending = [...rvas].sort((a, b) => a - b);
+    return ascending.map((rva): Task => {
+      return () => {
+        symbols?.lookup(rva);
+        return [];
+      };
+    });
+  });
+}
 
 /**
  * Names the frames of a walked stack, one task; what it found stays in `out` when it is cut short.

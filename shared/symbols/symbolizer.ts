@@ -16,11 +16,18 @@ import { openPdb } from "./pdb/pdb.ts";
 import { PdbSymbols } from "./pdb/pdb-symbols.ts";
 import { PdbTypes } from "./pdb/pdb-types.ts";
 import { type Demangle, KEEP_NAMES, type SymbolFile } from "./symbol-file.ts";
-import { type CandidateFile, identityOf, type SymbolFileKind, type SymbolSupplier } from "./symbol-supplier.ts";
+import {
+  type CandidateFile,
+  identityOf,
+  type Supply,
+  type SymbolFileKind,
+  type SymbolSupplier,
+} from "./symbol-supplier.ts";
 
 /** What symbols of a dump's modules are made of. */
 export interface SymbolizerOptions {
-  readonly supplier: SymbolSupplier;
+  /** Absent: there is nowhere to look. */
+  readonly supplier?: SymbolSupplier;
   /** Gives a file's bytes to the steps that will ask for symbols: the step runner's. */
   readonly attach: (source: ByteSource) => FetchedBytes;
   /** Counts what is read of a file that is indexed before it is attached. */
@@ -169,7 +176,12 @@ export class Symbolizer implements SymbolProvider {
   }
 
   #exportsAlone(status: ModuleSymbols["status"], lookedIn: readonly string[], module: DumpModule): ModuleSymbols {
-    const lookup = (rva: number): SymbolHit | undefined => this.#exports(module)?.lookup(rva);
+    // Scans ask for every word that may be a return address.
+    let exports: ExportSymbols | null | undefined;
+    const lookup = (rva: number): SymbolHit | undefined => {
+      if (exports === undefined) exports = this.#exports(module) ?? null;
+      return exports?.lookup(rva);
+    };
     return { ...NO_ANSWERS, status, lookedIn, lookup, ...this.#byUnverifiedImage(module) };
   }
 
@@ -203,14 +215,16 @@ export class Symbolizer implements SymbolProvider {
 
   /** What the supplier has; asked for once. */
   #delivery(module: DumpModule, kinds: readonly SymbolFileKind[]): Delivery {
+    const { supplier, chosen: told } = this.#options;
+    if (!supplier && !told?.length) return NOTHING;
     const identity = identityOf(module);
-    const chosen = chosenFor(module, this.#options.chosen).filter(({ file }) => kinds.includes(file.kind));
+    const chosen = chosenFor(module, told).filter(({ file }) => kinds.includes(file.kind));
     const key = `${kinds.join()} ${Object.values(identity).join("/")}`;
     const known = this.#deliveries.get(key);
     if (known) return known;
     throw new MissingResource(async () => {
       if (this.#deliveries.has(key)) return;
-      const { files, lookedIn } = await this.#options.supplier.find(identity, kinds);
+      const { files, lookedIn } = (await supplier?.find(identity, kinds)) ?? NOTHING_FOUND;
       const found = [...files.map((file) => ({ file })), ...chosen.map((one) => ({ file: one.file, chosen: one }))];
       this.#deliveries.set(key, {
         files: await Promise.all(found.map(async ({ file, ...told }) => ({ ...(await this.#prepare(file)), ...told }))),
@@ -226,6 +240,10 @@ export class Symbolizer implements SymbolProvider {
     return { kind, indexed, bytes: indexed?.kept ?? attach(source) };
   }
 }
+
+/** What there is to be had where there is nowhere to look. */
+const NOTHING_FOUND: Supply = { files: [], lookedIn: [] };
+const NOTHING: Delivery = { files: [], lookedIn: [] };
 
 /** What tells a module of a dump from its others. */
 function placeKey(module: DumpModule): string {
