@@ -1,6 +1,7 @@
 import type { CpuArch, VirtualAddress } from "./address.ts";
 import type { CpuContext } from "./cpu-context.ts";
 import type { Memory } from "./memory.ts";
+import type { DumpSecondaryData } from "./secondary-data.ts";
 
 /**
  * One shape for both dump formats: what stack walking, symbols and triage see.
@@ -243,6 +244,8 @@ export interface Dump {
   readonly processors?: readonly DumpProcessor[];
   /** Processes that ran when the system stopped, in the order of its list. */
   readonly processes?: readonly DumpListedProcess[];
+  /** What firmware and components have put beside a kernel dump. */
+  readonly secondaryData?: DumpSecondaryData;
   /** Texts of Breakpad and Crashpad streams that reports pass on, by report key. */
   readonly extras: Readonly<Record<string, unknown>>;
   readonly memory: Memory;

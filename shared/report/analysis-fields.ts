@@ -5,6 +5,7 @@ import { baseName, moduleAt } from "../triage/module-at.ts";
 import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 import type { Verdict } from "../triage/verdict.ts";
 import type { Words } from "../triage/words/words.ts";
+import { blackBoxFields } from "./build-secondary.ts";
 import { accessField, exceptionFields, hintedArgument } from "./exception-fields.ts";
 import { codeLine } from "./instruction-line.ts";
 import { contextFrames, placeName, type StackTextFrame, stackText } from "./stack-text.ts";
@@ -53,6 +54,7 @@ export function analysisFields(input: AnalysisInput): Fields {
     // In its place above, and more than the bare address that a stop code's decoder has.
     ...faulting,
     ...classFields(verdict, dump, words),
+    ...blackBoxFields(dump),
     ...(dump.process.name === undefined ? {} : { PROCESS_NAME: oneLine(baseName(dump.process.name)) }),
     ...problemClasses(dump, verdict, blamedFrame(verdict, frames)),
     ...stackFields(dump, frames),

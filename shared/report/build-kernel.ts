@@ -1,5 +1,6 @@
 import { hexAddress } from "../dump/address.ts";
 import type { Dump, OffsetSources } from "../dump/dump.ts";
+import { secondaryPart } from "./build-secondary.ts";
 import type { CrashReport } from "./crash-report.ts";
 
 /** The kernel's own part of a report; null for dumps of a single process. */
@@ -19,6 +20,7 @@ export function kernelPart(dump: Dump): CrashReport["kernel"] {
     major_version: kernel.majorVersion,
     minor_version: kernel.minorVersion,
     ...(kernel.offsetsFrom ? { offsets_from: offsetsPart(kernel.offsetsFrom) } : {}),
+    ...(dump.secondaryData ? { secondary_data: secondaryPart(dump.secondaryData) } : {}),
   };
 }
 

@@ -15,6 +15,7 @@ import { bugcheckPart, exceptionPart } from "./build-exception.ts";
 import { crashInfoPart, instructionPart } from "./build-instruction.ts";
 import { kernelLists, kernelPart } from "./build-kernel.ts";
 import { modulePart, symbolPart, unloadedModulePart, usedSymbols } from "./build-modules.ts";
+import { machinePart } from "./build-secondary.ts";
 import { crashingThreadPart, threadPart } from "./build-threads.ts";
 import type { CrashReport } from "./crash-report.ts";
 import { stackTextFrames } from "./stack-text.ts";
@@ -171,6 +172,7 @@ function systemPart(dump: Dump): CrashReport["system_info"] {
     cpu_microcode_version: system.cpuMicrocode ?? null,
     ...(system.productType === undefined ? {} : { product_type: products[system.productType] ?? "unknown" }),
     ...(system.suiteMask === undefined ? {} : { suite_mask: `0x${system.suiteMask.toString(16)}` }),
+    ...machinePart(dump),
   };
 }
 

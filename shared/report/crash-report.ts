@@ -87,9 +87,7 @@ const secondaryData = z.object({
   /** The device's path can hold its serial number. */
   plug_and_play: z.object({ device_id: z.string(), in_progress: pub(z.boolean()), problem: pub(count) }).optional(),
   logon: z.object({ operation: pub(z.string()), pending: pub(z.boolean()) }).optional(),
-  acpi_tables: z
-    .array(z.object({ signature: pub(z.string()), oem_id: pub(z.string()), oem_table: pub(z.string()) }))
-    .optional(),
+  acpi_tables: z.array(z.object({ signature: pub(z.string()), oem_id: pub(text), oem_table: pub(text) })).optional(),
   /** Place as `bus:device.function`, ids as `vendor:device`, both in hexadecimal; class with its interface. */
   pci_functions: z
     .array(z.object({ place: pub(z.string()), id: pub(z.string()), class: pub(hex), revision: pub(count) }))

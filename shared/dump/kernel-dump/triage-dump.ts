@@ -5,7 +5,6 @@ import { MAX_CONTEXT_BYTES, readContext } from "../context/context.ts";
 import type { CpuContext } from "../cpu-context.ts";
 import type { Dump, DumpModule, DumpThread } from "../dump.ts";
 import { type MemorySegment, readPointer, segmentMemory } from "../memory.ts";
-import { readBlobChain } from "./blobs.ts";
 import { type DebuggerData, readDebuggerData } from "./debugger-data.ts";
 import { readDrivers, readUnloadedDrivers } from "./drivers.ts";
 import { asciiText, unlessFillWide } from "./fill.ts";
@@ -24,7 +23,9 @@ import { structureOffsets } from "./offsets.ts";
 import { offsetSources, processFacts, readProcess, readThread } from "./process-thread.ts";
 import { readProcessor } from "./processor.ts";
 import { isKernelPointer, pointerAt } from "./record-fields.ts";
-import { virtualMachine } from "./smbios.ts";
+import { readBlobChain } from "./secondary/blobs.ts";
+import { readSecondaryData } from "./secondary/secondary-data.ts";
+import { virtualMachine } from "./secondary/smbios.ts";
 import { copyExtent, copyOf, readTriageHeader, type TriageHeader } from "./triage.ts";
 import { triageSegments, triageStack } from "./triage-memory.ts";
 import { triageSections } from "./triage-sections.ts";
@@ -71,7 +72,10 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
   const modules = drivers?.modules ?? [];
   const unloaded = attempt(notes, "triage/unloaded-drivers", () => readUnloadedDrivers(bytes, triage, notes)) ?? [];
   const chain = attempt(notes, "secondary-data", () => readBlobChain(bytes, triage.record.SizeOfDump, notes));
-  const machine = attempt(notes, "secondary-data", () => virtualMachine(bytes, chain?.sections ?? []));
+  const blobs = chain?.blobs ?? [];
+  const secondary =
+    blobs.length > 0 ? attempt(notes, "secondary-data", () => readSecondaryData(bytes, blobs)) : undefined;
+  const machine = virtualMachine(secondary?.firmware);
   const kernelBase = kdbg?.address("KernBase") ?? kernelModule(modules, header)?.base;
   const producer = producerOf(header, modules);
   const exception = headerException(header);
@@ -119,6 +123,7 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
       }),
     },
     ...(cpuFacts ? { processor: cpuFacts.processor } : {}),
+    ...(secondary ? { secondaryData: secondary } : {}),
     extras: {},
     memory,
   };

@@ -10,7 +10,7 @@ import { unverifiedModules } from "./module-list.ts";
 const STARS = "*".repeat(79);
 /** Fields that WinDbg separates from their value with one space; all others have two. */
 const ONE_SPACE =
-  /^(BUGCHECK_P[1-4]|DUMP_FILE_ATTRIBUTES|ERROR_CODE|EXCEPTION_CODE|MODULE_NAME|DRIVER_OBJECT|DEVICE_OBJECT)$/;
+  /^(BUGCHECK_P[1-4]|DUMP_FILE_ATTRIBUTES|ERROR_CODE|EXCEPTION_CODE|MODULE_NAME|DRIVER_OBJECT|DEVICE_OBJECT|BLACKBOX\w+)$/;
 /** Trusts of frames that were found by searching the stack. */
 const GUESSES: ReadonlySet<string> = new Set(["scan", "cfi_scan"]);
 /** Bit of the header's Attributes that debuggers spell out. */

@@ -38,6 +38,7 @@ export function headerLines(report: CrashReport): string[] {
     const base = kernel.base === null ? "" : `Kernel base = ${listed(report, kernel.base)} `;
     lines.push(`${base}PsLoadedModuleList = ${listed(report, kernel.loaded_module_list)}`);
   }
+  lines.push(machineLine(report), bootLine(report));
   const created = dump.created === null ? undefined : classicTime(Date.parse(dump.created));
   if (created !== undefined) lines.push(`Debug session time: ${created} (UTC + 0:00)`);
   if (dump.uptime_seconds !== null) lines.push(`System Uptime: ${classicDuration(dump.uptime_seconds)}`);
@@ -93,4 +94,27 @@ function productLine(report: CrashReport): string {
   if (name === undefined) return "";
   const suites = mask === undefined ? "" : suiteNames(Number(mask));
   return `Product: ${name}${suites === "" ? "" : `, suite: ${suites}`}`;
+}
+
+/** `Machine: LENOVO 20XW, BIOS LENOVO N32ET75W (1.51 ) 12/02/2021; 11th Gen Intel(R) Core(TM) i7-1165G7`. */
+function machineLine({ system_info: { firmware, cpu_name: cpu } }: CrashReport): string {
+  const words = (...parts: (string | null | undefined)[]): string => parts.filter(Boolean).join(" ");
+  const maker = firmware && words(firmware.manufacturer, firmware.product);
+  const bios = firmware && words(firmware.bios_vendor, firmware.bios_version, firmware.bios_date);
+  const machine = [maker, bios ? `BIOS ${bios}` : ""].filter(Boolean).join(", ");
+  const line = [machine, cpu].filter(Boolean).join("; ");
+  return line === "" ? "" : oneLine(`Machine: ${line}`);
+}
+
+/** `Boot: 17, last shutdown 14, last abnormal shutdown reported 16`: numbers of boots, counted from the installation. */
+function bootLine({ kernel }: CrashReport): string {
+  const boot = kernel?.secondary_data?.boot_status;
+  if (!boot) return "";
+  const { boot_id: now, last_shutdown_boot_id: shutdown, last_abnormal_boot_id: abnormal } = boot;
+  const parts = [
+    `Boot: ${now}`,
+    shutdown > 0 ? `last shutdown ${shutdown}` : "",
+    abnormal > 0 ? `last abnormal shutdown reported ${abnormal}` : "",
+  ];
+  return parts.filter(Boolean).join(", ");
 }

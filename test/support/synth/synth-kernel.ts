@@ -219,7 +219,8 @@ function writeDrivers(w: ByteWriter, triage: SynthTriage, pointer: 4 | 8, at: (n
   w.mark(at("poolEnd"));
 }
 
-function writeBlobs(w: ByteWriter, build: number, blobs: readonly SynthBlob[] | undefined): void {
+/** Secondary data behind the primary dump. */
+export function writeBlobs(w: ByteWriter, build: number, blobs: readonly SynthBlob[] | undefined): void {
   if (!blobs) return;
   w.ascii("DumpBlob")
     .u32(0x10)

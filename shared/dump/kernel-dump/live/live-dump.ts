@@ -19,6 +19,7 @@ import { imageSize } from "../memory/kernel-image.ts";
 import type { KernelSpace } from "../memory/kernel-space.ts";
 import { HAS_USER_MEMORY, promisedMemory } from "../memory/user-memory.ts";
 import { offsetSources } from "../process-thread.ts";
+import { virtualMachine } from "../secondary/smbios.ts";
 import { CrashedThread } from "./crashed-thread.ts";
 import { FileFacts } from "./file-facts.ts";
 import { Identities } from "./identities.ts";
@@ -105,6 +106,7 @@ export async function openLiveDump(
   const kernelImage = await missingKernel(space, listed, runner, notes);
   const facts = recordFacts(context, crashed.process(index), crashed.thread(index));
   const cpuInfo = stopped?.cpuInfo;
+  const machine = virtualMachine(file.secondaryData?.firmware);
   const bugcheck = headerBugcheck(header);
   const exception = headerException(header);
   const threads = allThreads(facts, registers, [], all, index);
@@ -137,6 +139,7 @@ export async function openLiveDump(
       ...headerSystem(header),
       ...(cpuInfo === undefined ? {} : { cpuInfo }),
       ...(texts.buildLab === undefined ? {} : { buildLab: texts.buildLab }),
+      ...(machine === undefined ? {} : { virtualMachine: machine }),
     },
     process: processes.owner ? ownerFacts(processes.owner) : facts.process,
     modules: [...kernelImage, ...listed].map((module) => identities.known(module)),
@@ -148,6 +151,7 @@ export async function openLiveDump(
     kernel: kernel(),
     ...(stopped ? { processor: publicProcessor(stopped) } : {}),
     processors: all.map(publicProcessor),
+    ...(file.secondaryData ? { secondaryData: file.secondaryData } : {}),
     extras: {},
     memory: promisedMemory(memory, header.kind, pointerSize),
     identify: (module) => identities.read(module),

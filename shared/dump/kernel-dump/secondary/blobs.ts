@@ -1,9 +1,9 @@
-import type { FetchedBytes } from "../../bytes/block-cache.ts";
-import { dataView } from "../../bytes/layout.ts";
-import { WHOLE_READ_LIMIT } from "../../bytes/step-runner.ts";
-import type { Notes } from "../../notes.ts";
-import type { DumpSection } from "../dump.ts";
-import { DUMP_BLOB_FILE_HEADER, DUMP_BLOB_HEADER } from "./format.ts";
+import type { FetchedBytes } from "../../../bytes/block-cache.ts";
+import { dataView } from "../../../bytes/layout.ts";
+import { WHOLE_READ_LIMIT } from "../../../bytes/step-runner.ts";
+import type { Notes } from "../../../notes.ts";
+import type { DumpSection } from "../../dump.ts";
+import { DUMP_BLOB_FILE_HEADER, DUMP_BLOB_HEADER } from "../format.ts";
 
 /** `Dump` and `Blob`. */
 const BLOB_SIGNATURE1 = 0x706d7544;
@@ -15,12 +15,25 @@ const PLANNED_BYTES = 2 * 1024 * 1024;
 /** Behind that every header may cost a round. */
 const MAX_BLOBS_LARGE = 16;
 
+/** A piece of secondary data, not looked into yet. */
+export interface BlobPlace {
+  /** GUID as people write it. */
+  readonly tag: string;
+  /** File offset of the data. */
+  readonly offset: number;
+  /** Bytes, as its header says: they can reach past the end of the file. */
+  readonly size: number;
+}
+
 /** What lies behind the primary part. */
 export interface BlobChain {
   readonly sections: readonly DumpSection[];
+  readonly blobs: readonly BlobPlace[];
   /** True when a blob reaches past the end of the file. */
   readonly truncated: boolean;
 }
+
+const NOTHING: BlobChain = { sections: [], blobs: [], truncated: false };
 
 /**
  * Walks the chain of secondary data from its file header. It ends at the first header of another
@@ -30,11 +43,12 @@ export interface BlobChain {
  */
 export function readBlobChain(bytes: FetchedBytes, start: number, notes: Notes): BlobChain {
   const head = bytes.upTo(start, DUMP_BLOB_FILE_HEADER.size);
-  if (head.length < DUMP_BLOB_FILE_HEADER.size) return { sections: [], truncated: false };
+  if (head.length < DUMP_BLOB_FILE_HEADER.size) return NOTHING;
   const file = DUMP_BLOB_FILE_HEADER.from(head);
   if (file.Signature1 !== BLOB_SIGNATURE1 || file.Signature2 !== BLOB_SIGNATURE2) {
-    return { sections: [], truncated: false };
+    return NOTHING;
   }
+  const blobs: BlobPlace[] = [];
   const sections: DumpSection[] = [{ name: "DUMP_BLOB_FILE_HEADER", offset: start, size: file.HeaderSize }];
   bytes.plan([{ start, end: Math.min(bytes.size, start + PLANNED_BYTES) }]);
   const far = bytes.size > WHOLE_READ_LIMIT && bytes.size - start > PLANNED_BYTES;
@@ -42,17 +56,19 @@ export function readBlobChain(bytes: FetchedBytes, start: number, notes: Notes):
   let offset = start + Math.max(file.HeaderSize, DUMP_BLOB_FILE_HEADER.size);
   for (let index = 0; ; index++) {
     const bytesOfHeader = bytes.upTo(offset, DUMP_BLOB_HEADER.size);
-    if (bytesOfHeader.length < DUMP_BLOB_HEADER.size) return { sections, truncated: false };
+    if (bytesOfHeader.length < DUMP_BLOB_HEADER.size) return { sections, blobs, truncated: false };
     const blob = DUMP_BLOB_HEADER.from(bytesOfHeader);
-    if (blob.HeaderSize !== DUMP_BLOB_HEADER.size) return { sections, truncated: false };
+    if (blob.HeaderSize !== DUMP_BLOB_HEADER.size) return { sections, blobs, truncated: false };
     if (index === limit) {
       notes.add("limit.blobs", "secondary-data", `the first ${limit} pieces are listed`);
-      return { sections, truncated: false };
+      return { sections, blobs, truncated: false };
     }
     const data = offset + blob.HeaderSize + blob.PrePad;
-    sections.push({ name: `blob ${guidText(blob.Tag)}`, offset: data, size: blob.DataSize });
+    const place = { tag: guidText(blob.Tag), offset: data, size: blob.DataSize };
+    blobs.push(place);
+    sections.push({ name: `blob ${place.tag}`, offset: place.offset, size: place.size });
     offset = data + blob.DataSize + blob.PostPad;
-    if (data + blob.DataSize > bytes.size) return { sections, truncated: true };
+    if (data + blob.DataSize > bytes.size) return { sections, blobs, truncated: true };
   }
 }
 
