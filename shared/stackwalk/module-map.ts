@@ -50,6 +50,11 @@ export class WalkedModule {
     return this.#symbols;
   }
 
+  /** Symbols that were asked for before: never opens a file. */
+  get openSymbols(): ModuleSymbols | undefined {
+    return this.#symbols ?? undefined;
+  }
+
   #imageFile(): ImageBytes | undefined {
     if (this.#file === null) this.#file = this.#provider.image(this.module);
     return this.#file;

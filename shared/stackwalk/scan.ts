@@ -27,6 +27,7 @@ export function scanForCaller(
   let slot: bigint = (frame.sp + step - 1n) & ~(step - 1n);
   // Kernel stacks are short, and whatever stands between two frames of them is a part of it.
   const near = scene.kernel ? KERNEL_SLOTS : sure ? SLOTS_BEHIND_SURE : SLOTS;
+  if (slot + BigInt(near) * step > scene.stack.lookedAhead) planScan(scene, frame, slot);
   const slots = scene.cpu === "amd64" && scene.os === "Windows NT" ? Math.max(near, FAR_SLOTS) : near;
   for (let count = 0; count < slots && (limit === undefined || slot < limit); count++, slot += step) {
     const value = scene.stack.pointer(slot);
@@ -36,6 +37,32 @@ export function scanForCaller(
     if (caller !== undefined) return caller;
   }
   return undefined;
+}
+
+/**
+ * Asks the symbol files that are open for all words ahead that lie in their modules: else each would be waited for in
+ * turn. The frames of a stack that has to be scanned lie close together, so this looks further than one scan does.
+ */
+function planScan(scene: WalkScene, { lookupIp }: StackFrame, from: bigint): void {
+  if (!scene.modules.find(lookupIp)?.openSymbols?.plan) return;
+  const byModule = new Map<WalkedModule, number[]>();
+  const step = BigInt(scene.pointerSize);
+  const end = from + BigInt(FAR_SLOTS) * step;
+  for (let slot = from; slot < end; slot += step) {
+    const value = scene.stack.pointer(slot);
+    if (value === undefined) break;
+    const address = scene.strip(value);
+    const module = scene.modules.find(address - 1n);
+    if (!module?.openSymbols?.plan) continue;
+    const rva = Number(address - module.base);
+    if (module.isExecutable(rva - 1) === false) continue;
+    const rvas = byModule.get(module);
+    // Names are asked for where the call is, functions' starts where it returns.
+    if (rvas) rvas.push(rva - 1, rva);
+    else byModule.set(module, [rva - 1, rva]);
+  }
+  for (const [module, rvas] of byModule) module.openSymbols?.plan?.(rvas);
+  scene.stack.lookedAhead = end;
 }
 
 /** Whether a call may return there, as far as modules, their images and symbols tell. */

@@ -12,6 +12,8 @@ const EMPTY = new DataView(new ArrayBuffer(0));
 export class StackReader {
   readonly memory: Memory;
   readonly pointerSize: 4 | 8;
+  /** Scans have asked for the symbols of all words below this address. */
+  lookedAhead = 0n;
   #start = 0n;
   #view: DataView = EMPTY;
 

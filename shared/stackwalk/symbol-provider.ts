@@ -66,6 +66,8 @@ export interface ModuleSymbols {
   lookup(rva: number): SymbolHit | undefined;
   /** Whether the address lies in a known function; undefined: this file cannot tell. */
   covers(rva: number): boolean | undefined;
+  /** Asks for what is needed to tell of several addresses, so that it comes together; absent: nothing is gained by it. */
+  plan?(rvas: readonly number[]): void;
   /** STACK CFI rules in force at the address. */
   cfi(rva: number): CfiRules | undefined;
   /** True where every function without STACK CFI rules is a leaf: it calls no other and moves no stack pointer. */

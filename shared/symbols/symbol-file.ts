@@ -11,6 +11,8 @@ export interface SymbolFile {
   lookup(rva: number): SymbolHit | undefined;
   /** Whether a function holds the address; undefined where only sizeless public symbols come before it. */
   covers(rva: number): boolean | undefined;
+  /** Asks for what look-ups of several addresses need, as far as that is cheap. @throws MissingRanges */
+  plan?(rvas: readonly number[]): void;
   /** STACK CFI rules in force. */
   cfi(rva: number): CfiRules | undefined;
   /** Set where every function without STACK CFI is a leaf. */

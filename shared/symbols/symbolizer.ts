@@ -259,6 +259,7 @@ function guarded(file: SymbolFile, lookedIn: readonly string[], notes: Notes): M
     lookedIn,
     lookup: remembered((rva) => attempt(notes, where, () => file.lookup(rva))),
     covers: remembered((rva) => attempt(notes, where, () => file.covers(rva))),
+    ...(file.plan ? { plan: (rvas: readonly number[]) => attempt(notes, where, () => file.plan?.(rvas)) } : {}),
     cfi: remembered((rva) => attempt(notes, where, () => file.cfi(rva))),
     describesFrames: file.describesFrames ?? false,
     frameData: remembered((rva) => attempt(notes, where, () => file.frameData(rva))),

@@ -3,7 +3,7 @@ import { AddressTable, type TableRecord } from "../address-table.ts";
 import type { WorkBudget } from "../work-budget.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { Cursor } from "./cursor.ts";
-import type { Compiland } from "./dbi-modules.ts";
+import { bytesOf, type Compiland } from "./dbi-modules.ts";
 import { findInlineSites, type InlineFrame } from "./inline-sites.ts";
 import { LineTables } from "./line-tables.ts";
 import type { Msf } from "./msf.ts";
@@ -33,8 +33,8 @@ export class CompilandSymbols {
   /** @throws FormatError, MissingRanges */
   constructor(msf: Msf, compiland: Compiland, space: AddressSpace, budget: WorkBudget) {
     this.#budget = budget;
-    const { symbolBytes, c11Bytes, c13Bytes } = compiland;
-    const size = symbolBytes + c11Bytes + c13Bytes;
+    const { symbolBytes, c11Bytes } = compiland;
+    const size = bytesOf(compiland);
     const stream = msf.stream(compiland.stream);
     if (size > MAX_COMPILAND_BYTES) {
       throw new FormatError("format.limit-exceeded", "a compiland is longer than is read", { actual: size });

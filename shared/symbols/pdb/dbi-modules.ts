@@ -25,6 +25,11 @@ export interface Compiland {
   readonly c13Bytes: number;
 }
 
+/** Bytes of a compiland's stream that are read. */
+export function bytesOf({ symbolBytes, c11Bytes, c13Bytes }: Compiland): number {
+  return symbolBytes + c11Bytes + c13Bytes;
+}
+
 /** All compilands in the order of their numbers. @throws FormatError */
 export function readCompilands(dbi: DbiParts): Compiland[] {
   if (dbi.modules.size > MAX_MODULE_BYTES) {

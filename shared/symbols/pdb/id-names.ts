@@ -1,3 +1,4 @@
+import type { ByteRange } from "../../bytes/range.ts";
 import { type Pdb, STREAM } from "./pdb.ts";
 import { structureHead } from "./pdb-types.ts";
 import { LEAF, TypeRecords } from "./type-records.ts";
@@ -11,6 +12,20 @@ export class IdNames {
   constructor(pdb: Pdb) {
     this.#ids = new TypeRecords(pdb.msf, STREAM.ipi);
     this.#types = new TypeRecords(pdb.msf, STREAM.tpi);
+  }
+
+  /** Where the records of functions lie: for plans. */
+  places(ids: readonly number[]): ByteRange[] {
+    return ids.flatMap((id) => this.#ids.places(id));
+  }
+
+  /** Where the names of the classes and namespaces of functions lie, whose own records are there. @throws MissingRanges */
+  scopePlaces(ids: readonly number[]): ByteRange[] {
+    return ids.flatMap((id) => {
+      const record = this.#ids.record(id);
+      if (record?.leaf === LEAF.functionId) return this.#ids.places(record.data.u32());
+      return record?.leaf === LEAF.memberFunctionId ? this.#types.places(record.data.u32()) : [];
+    });
   }
 
   /** Qualified name of a function, without its parameters; undefined when the id is none of a function. */

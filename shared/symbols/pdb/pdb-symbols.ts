@@ -11,11 +11,12 @@ import type { Demangle, SymbolFile } from "../symbol-file.ts";
 import { WorkBudget } from "../work-budget.ts";
 import { AddressSpace } from "./address-space.ts";
 import { CompilandSymbols, type Procedure } from "./compiland-symbols.ts";
-import { type Compiland, type Contributions, readCompilands, readContributions } from "./dbi-modules.ts";
+import { bytesOf, type Compiland, type Contributions, readCompilands, readContributions } from "./dbi-modules.ts";
 import { FrameRecords } from "./frame-records.ts";
 import { IdNames } from "./id-names.ts";
+import type { InlineFrame } from "./inline-sites.ts";
 import type { LineRef } from "./line-tables.ts";
-import { type DbiParts, type Pdb, STREAM } from "./pdb.ts";
+import { type DbiParts, type Pdb, STREAM, WHOLE_PART_BYTES } from "./pdb.ts";
 import { type Publics, publicPlaces, readPublics } from "./publics.ts";
 import { markPlaces } from "./type-records.ts";
 
@@ -28,10 +29,22 @@ const NO_STREAM = 0xffff;
 /** Compilands that are kept parsed; the oldest goes. A stack touches few. */
 const MAX_KEPT = 64;
 
+/** Compilands that are fetched ahead of a scan, which may need none of them: few and small ones. */
+const MAX_PLANNED = 16;
+const PLANNED_BYTES = 256 * 1024;
+
 /** A compiland as it was found for an address. */
 interface Found {
   readonly compiland: CompilandSymbols;
   readonly procedure: Procedure | undefined;
+}
+
+/** An address of a function, with the calls that were inlined there. */
+interface Site {
+  readonly compiland: CompilandSymbols;
+  readonly procedure: Procedure;
+  readonly linked: number;
+  readonly inlines: readonly InlineFrame[];
 }
 
 /** A PDB 7.0 as symbols of its image: compilands are read when an address of theirs is asked for. */
@@ -64,7 +77,8 @@ export class PdbSymbols implements SymbolFile {
     const linked = space.toLinked(rva);
     if (linked === undefined) return undefined;
     const found = this.#find(dbi, linked);
-    if (found?.procedure) return this.#procedure(found.compiland, found.procedure, rva, linked);
+    const site = this.#site(found, linked);
+    if (site) return this.#procedure(site, rva);
     return this.#public(dbi, rva, linked, found?.compiland);
   }
 
@@ -125,15 +139,21 @@ export class PdbSymbols implements SymbolFile {
     ];
   }
 
-  #find(dbi: DbiParts, linked: number): Found | undefined {
+  /** The compiland that an address comes from, with its number; undefined when it has no symbols. */
+  #compilandOf(dbi: DbiParts, linked: number): readonly [number, Compiland] | undefined {
     this.#contributions ??= readContributions(this.#pdb.msf, dbi, this.#addresses(dbi));
     const number = this.#contributions.compilandAt(linked);
     if (number === undefined) return undefined;
+    this.#compilands ??= readCompilands(dbi);
+    const head = this.#compilands[number];
+    return head && head.stream !== NO_STREAM ? [number, head] : undefined;
+  }
+
+  #find(dbi: DbiParts, linked: number): Found | undefined {
+    const [number, head] = this.#compilandOf(dbi, linked) ?? [];
+    if (number === undefined || !head) return undefined;
     let compiland = this.#kept.get(number);
     if (!compiland) {
-      this.#compilands ??= readCompilands(dbi);
-      const head = this.#compilands[number];
-      if (!head || head.stream === NO_STREAM) return undefined;
       compiland = new CompilandSymbols(this.#pdb.msf, head, this.#addresses(dbi), this.#budget);
       const oldest = this.#kept.size < MAX_KEPT ? undefined : this.#kept.keys().next().value;
       if (oldest !== undefined) this.#kept.delete(oldest);
@@ -142,7 +162,58 @@ export class PdbSymbols implements SymbolFile {
     return { compiland, procedure: compiland.procedureAt(linked) };
   }
 
-  #procedure(compiland: CompilandSymbols, procedure: Procedure, rva: number, linked: number): SymbolHit {
+  plan(rvas: readonly number[]): void {
+    const { dbi, msf } = this.#pdb;
+    if (!dbi || dbi.contributions.size > WHOLE_PART_BYTES) return;
+    const space = this.#addresses(dbi);
+    const wanted = rvas
+      .map((rva) => space.toLinked(rva))
+      .filter((linked) => linked !== undefined && space.sectionOf(linked)?.executable) as number[];
+    const asked = new Map<number, Compiland>();
+    for (const linked of wanted) {
+      const [number, head] = this.#compilandOf(dbi, linked) ?? [];
+      if (number !== undefined && head && bytesOf(head) <= PLANNED_BYTES && asked.size < MAX_PLANNED)
+        asked.set(number, head);
+    }
+    msf.plan([...asked.values()].map((head) => msf.stream(head.stream)?.places(0, bytesOf(head))));
+    const sites = wanted
+      .filter((linked) => asked.has(this.#compilandOf(dbi, linked)?.[0] ?? -1))
+      .map((linked) => this.#site(this.#find(dbi, linked), linked));
+    this.#planNames(sites.filter((site) => site !== undefined));
+  }
+
+  #site(found: Found | undefined, linked: number): Site | undefined {
+    if (!found?.procedure) return undefined;
+    const { compiland, procedure } = found;
+    const inlines = attempt(this.#notes, "symbols/inlines", () => compiland.inlinesAt(procedure, linked)) ?? [];
+    return { compiland, procedure, linked, inlines };
+  }
+
+  /** Files' and inlined functions' names of addresses: what they are read for comes in one round, and their classes in the next. */
+  #planNames(sites: readonly Site[]): void {
+    const { msf } = this.#pdb;
+    const files = sites.map(({ compiland: { lines }, linked, inlines }) =>
+      attempt(this.#notes, "symbols/lines", () => {
+        const refs = [lines.lineAt(linked), ...inlines.map(({ place }) => place)];
+        const names = new Set(refs.map((ref) => ref && lines.fileName(ref.file)));
+        return [...names].flatMap((name) => (name === undefined ? [] : this.#pdb.namePlaces(name)));
+      }),
+    );
+    const ids = sites.flatMap(({ inlines }) => inlines.map(({ inlinee }) => inlinee));
+    const places = (find: (names: IdNames) => ByteRange[]): ByteRange[] =>
+      (ids.length > 0 && attempt(this.#notes, "symbols/inlines", () => find(this.#ids()))) || [];
+    msf.plan([...files, places((names) => names.places(ids))]);
+    msf.plan([places((names) => names.scopePlaces(ids))]);
+  }
+
+  #ids(): IdNames {
+    this.#idNames ??= new IdNames(this.#pdb);
+    return this.#idNames;
+  }
+
+  #procedure(site: Site, rva: number): SymbolHit {
+    this.#planNames([site]);
+    const { compiland, procedure, linked } = site;
     const paramSize = this.#parameterSize(rva);
     return {
       name: this.#demangle(procedure.name) ?? procedure.name,
@@ -151,14 +222,13 @@ export class PdbSymbols implements SymbolFile {
       size: procedure.size,
       ...(paramSize !== undefined && { parameterSize: paramSize }),
       ...this.#place(compiland, () => compiland.lines.lineAt(linked)),
-      inlines: attempt(this.#notes, "symbols/inlines", () => this.#inlines(compiland, procedure, linked)) ?? [],
+      inlines: attempt(this.#notes, "symbols/inlines", () => this.#inlines(site)) ?? [],
     };
   }
 
-  #inlines(compiland: CompilandSymbols, procedure: Procedure, linked: number): InlinedFunction[] {
-    return compiland.inlinesAt(procedure, linked).map(({ inlinee, place }) => {
-      this.#idNames ??= new IdNames(this.#pdb);
-      const rawName = this.#idNames.functionName(inlinee) ?? "";
+  #inlines({ compiland, inlines }: Site): InlinedFunction[] {
+    return inlines.map(({ inlinee, place }) => {
+      const rawName = this.#ids().functionName(inlinee) ?? "";
       return { name: this.#demangle(rawName) ?? rawName, ...this.#place(compiland, () => place) };
     });
   }

@@ -99,6 +99,8 @@ export interface Pdb {
   namesHead(): ByteRange[];
   /** Text at an offset of the string table. */
   nameAt(offset: number): string | undefined;
+  /** Where that text lies, as far as it is read at first: for plans. */
+  namePlaces(offset: number): ByteRange[];
 }
 
 /**
@@ -120,7 +122,11 @@ export function openPdb(bytes: FetchedBytes): Pdb {
   const dbi = dbiStream && readDbi(msf, dbiStream);
   // Linkers raise the info's age with every write; images carry that of stream 3.
   const age = dbi?.age ?? Age;
-  let names: MsfStream | null | undefined;
+  let opened: MsfStream | null | undefined;
+  const names = (): MsfStream | undefined => {
+    if (opened === undefined) opened = openNames(msf, namedStream(info, "/names")) ?? null;
+    return opened ?? undefined;
+  };
   return {
     msf,
     debugId: `${guidText(Guid)}${age.toString(16).toUpperCase()}`,
@@ -130,9 +136,10 @@ export function openPdb(bytes: FetchedBytes): Pdb {
       return (number !== undefined && msf.stream(number)?.places(0, NAMES_HEAD_BYTES)) || [];
     },
     nameAt: (offset) => {
-      if (names === undefined) names = openNames(msf, namedStream(info, "/names")) ?? null;
-      return names && offset < names.size ? nameIn(names, offset) : undefined;
+      const table = names();
+      return table && offset < table.size ? nameIn(table, offset) : undefined;
     },
+    namePlaces: (offset) => names()?.places(offset, FIRST_NAME_BYTES) ?? [],
   };
 }
 

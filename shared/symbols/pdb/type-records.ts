@@ -120,6 +120,15 @@ export class TypeRecords {
     return { leaf: data.u16(), data };
   }
 
+  /** Where a record lies, with those before it that must be passed: for plans. */
+  places(index: number): ByteRange[] {
+    if (!this.#stream || !this.#marks || index < this.#first || index >= this.#end) return [];
+    const mark = markBefore(this.#marks, index);
+    if (mark === undefined) return [];
+    const [from, to] = this.#between(this.#marks, mark);
+    return from <= to && to <= this.#length ? this.#stream.places(this.#start + from, to - from) : [];
+  }
+
   /** All records in order, with their indices. @throws FormatError, MissingRanges */
   *all(): Generator<TypeRecord & { readonly index: number }> {
     if (!this.#stream) return;
@@ -160,20 +169,33 @@ export class TypeRecords {
 
   /** Offset of a record: from the mark before it on, record by record. */
   #search(marks: DataView, index: number): number | undefined {
-    let low = 0;
-    let high = marks.byteLength / 8;
-    while (low < high) {
-      const mid = (low + high) >>> 1;
-      if (marks.getUint32(mid * 8, true) <= index) low = mid + 1;
-      else high = mid;
-    }
-    if (low === 0) return undefined;
-    const from = marks.getUint32((low - 1) * 8 + 4, true);
-    const to = low * 8 < marks.byteLength ? marks.getUint32(low * 8 + 4, true) : this.#length;
-    const cursor = new Cursor(this.#bytes(from, Math.max(0, Math.min(to - from, MAX_BETWEEN_MARKS))));
-    for (let at = marks.getUint32((low - 1) * 8, true); at < index; at++) cursor.skip(cursor.u16());
+    const mark = markBefore(marks, index);
+    if (mark === undefined) return undefined;
+    const [from, to] = this.#between(marks, mark);
+    const cursor = new Cursor(this.#bytes(from, Math.max(0, to - from)));
+    for (let at = marks.getUint32(mark * 8, true); at < index; at++) cursor.skip(cursor.u16());
     return from + cursor.at;
   }
+
+  /** The bytes of records from a mark to the next one; broken marks may give none. */
+  #between(marks: DataView, mark: number): readonly [number, number] {
+    const from = marks.getUint32(mark * 8 + 4, true);
+    const next = (mark + 1) * 8;
+    const to = next < marks.byteLength ? marks.getUint32(next + 4, true) : this.#length;
+    return [from, Math.min(to, from + MAX_BETWEEN_MARKS)];
+  }
+}
+
+/** Number of the last mark that is not behind a record. */
+function markBefore(marks: DataView, index: number): number | undefined {
+  let low = 0;
+  let high = marks.byteLength / 8;
+  while (low < high) {
+    const mid = (low + high) >>> 1;
+    if (marks.getUint32(mid * 8, true) <= index) low = mid + 1;
+    else high = mid;
+  }
+  return low === 0 ? undefined : low - 1;
 }
 
 /** Where the marks of a type or id stream lie, when it has few: to be fetched before they are needed. */
