@@ -70,6 +70,12 @@ export interface DumpUnloadedModule {
   readonly checksum?: number;
 }
 
+/** Memory of a stack, its size in bytes. */
+export interface DumpStack {
+  readonly start: VirtualAddress;
+  readonly size: number;
+}
+
 /** A thread. */
 export interface DumpThread {
   /** 0 where a kernel dump does not say. */
@@ -79,7 +85,7 @@ export interface DumpThread {
   /** GetLastError of a Windows thread, when the dump has its TEB. */
   readonly lastError?: number;
   /** Memory of the stack as the dump has it. */
-  readonly stack?: { readonly start: VirtualAddress; readonly size: number };
+  readonly stack?: DumpStack;
   readonly context?: CpuContext;
   /** ETHREAD of a kernel dump. */
   readonly address?: VirtualAddress;
@@ -254,4 +260,9 @@ export interface Dump {
    * own. Gives the module back as it is where it was read before or a budget forbids it. May throw MissingRanges.
    */
   readonly identify?: (module: DumpModule) => DumpModule;
+  /**
+   * The stack of a processor's own (deferred calls, interrupts, double faults) that holds an address of the kernel,
+   * read on demand: most stacks are their thread's. May throw MissingRanges.
+   */
+  readonly processorStack?: (processor: DumpProcessor, address: bigint) => DumpStack | undefined;
 }

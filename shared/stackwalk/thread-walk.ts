@@ -1,5 +1,6 @@
 import { addOffset, type VirtualAddress } from "../dump/address.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
+import type { DumpStack } from "../dump/dump.ts";
 import type { CpuWalker } from "./cpu-walker.ts";
 import type { Caller, FrameRegisters, FrameTrust, StackEnd, StackFrame, Unwound } from "./frame.ts";
 import type { WalkedModule } from "./module-map.ts";
@@ -146,19 +147,31 @@ export class ThreadWalk {
     // Another stack: only unwind data and interruptions lead there, and to each place once.
     const leads = caller.trust === "cfi" || caller.interrupted === true;
     if (!leads || this.#entered.has(caller.sp)) return undefined;
-    if (moved && caller.interrupted !== true && this.#pastEnd(frame.sp, caller.sp)) return "end";
+    const isPast = moved && caller.interrupted !== true && this.#pastEnd(frame.sp, caller.sp);
+    if (isPast && !this.#returnsHome(frame.sp, caller)) return "end";
     if (!moved && caller.interrupted !== true && !this.#leavesFor(frame.sp, caller)) return undefined;
     return this.#entered.size > MAX_STACK_SWITCHES ? undefined : caller;
   }
 
   /** Code that switched stacks by itself keeps the old one in its frame register: another stack that is there, with code to return to. */
   #leavesFor(from: bigint, { ip, sp }: Caller): boolean {
-    const { bounds, modules, stack } = this.#scene;
-    if (!bounds) return false;
-    const isInside = (address: bigint): boolean => address >= bounds.start && address - bounds.start < bounds.size;
+    const { modules, stack } = this.#scene;
     // Kernels run deferred work on stacks of their own and come back: either way the border is crossed.
-    if (isInside(from) === isInside(sp)) return false;
+    if (!this.#scene.bounds || this.#stackOf(from) === this.#stackOf(sp)) return false;
     return modules.find(ip - this.#cpu.callBytes) !== undefined && stack.pointer(sp) !== undefined;
+  }
+
+  /** A processor's own stack that lies below the thread's is left for that upwards. */
+  #returnsHome(from: bigint, caller: Caller): boolean {
+    const home = this.#stackOf(caller.sp);
+    return home !== undefined && home === this.#scene.bounds && this.#leavesFor(from, caller);
+  }
+
+  /** The known stack that holds an address. */
+  #stackOf(address: bigint): DumpStack | undefined {
+    const { bounds, processorStack } = this.#scene;
+    if (bounds && address >= bounds.start && address - bounds.start < bounds.size) return bounds;
+    return processorStack?.(address);
   }
 
   /** Whether a step up leaves the memory of the thread's stack. */
@@ -167,9 +180,7 @@ export class ThreadWalk {
   }
 
   #pastEnd(from: bigint, to: bigint): boolean {
-    const { bounds } = this.#scene;
-    if (!bounds) return false;
-    const end = addOffset(bounds.start, bounds.size);
-    return from >= bounds.start && from < end && to > end;
+    const stack = this.#stackOf(from);
+    return stack !== undefined && to > addOffset(stack.start, stack.size);
   }
 }

@@ -1,6 +1,6 @@
 import { dataView } from "../bytes/layout.ts";
 import type { CpuArch, VirtualAddress } from "../dump/address.ts";
-import type { DumpOs, DumpThread } from "../dump/dump.ts";
+import type { DumpOs, DumpStack } from "../dump/dump.ts";
 import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import { isArm64Call } from "./arm64-calls.ts";
 import type { ModuleMap, WalkedModule } from "./module-map.ts";
@@ -24,7 +24,9 @@ export interface WalkScene {
   /** Arguments of the stop code. */
   readonly stopArguments?: readonly bigint[];
   /** Bounds of the thread's stack memory, where they are known. */
-  readonly bounds?: NonNullable<DumpThread["stack"]>;
+  readonly bounds?: DumpStack;
+  /** The stack of its processor's own that holds an address outside of those. May throw MissingRanges. */
+  readonly processorStack?: (address: bigint) => DumpStack | undefined;
   /** Trap frames on the thread's kernel stack, lowest first, recognised by their form; for scans. */
   readonly trapFrames: () => readonly TrapFrame[];
   /** An address without its pointer authentication code (ARM64); the address itself elsewhere. */

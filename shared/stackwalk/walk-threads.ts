@@ -1,8 +1,8 @@
 import type { Task } from "../bytes/step-runner.ts";
 import { addOffset, type VirtualAddress } from "../dump/address.ts";
 import type { CpuContext } from "../dump/cpu-context.ts";
-import type { Dump, DumpThread } from "../dump/dump.ts";
-import { findTrapFrames } from "../dump/kernel-dump/trap-frame/find-trap-frames.ts";
+import type { Dump, DumpStack, DumpThread } from "../dump/dump.ts";
+import { findTrapFrames, type TrapFrameSearch } from "../dump/kernel-dump/trap-frame/find-trap-frames.ts";
 import { readSwitchFrame } from "../dump/kernel-dump/trap-frame/switch-frame.ts";
 import type { TrapFrame } from "../dump/kernel-dump/trap-frame/trap-frame.ts";
 import { cpuWalkerOf } from "./cpus.ts";
@@ -115,6 +115,7 @@ function hasPageTables({ kernel, kind, pointerSize }: Dump): boolean {
 
 function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap, sp: VirtualAddress | undefined): WalkScene {
   const build = dump.kernel?.minorVersion ?? 0;
+  const processorStack = processorStacks(dump, thread);
   let trapFrames: readonly TrapFrame[] | undefined;
   return {
     cpu: dump.cpu,
@@ -127,20 +128,52 @@ function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap, sp: Virtual
     stack: new StackReader(dump.memory, dump.pointerSize),
     ...(dump.bugcheck ? { stopArguments: dump.bugcheck.parameters } : {}),
     ...(thread.stack ? { bounds: thread.stack } : {}),
+    ...(processorStack ? { processorStack } : {}),
     trapFrames: () => {
-      const used = thread.stack && usedPart(thread.stack, sp);
-      trapFrames ??= dump.kernel && used ? trapFramesOf(dump, used, modules, build) : [];
+      if (trapFrames) return trapFrames;
+      const search = { cpu: dump.cpu, build, isCode: (address: bigint) => modules.find(address) !== undefined };
+      const other = sp === undefined ? undefined : processorStack?.(sp);
+      // Its own stack comes last: what called the kernel stands at its end.
+      trapFrames = [
+        ...(other
+          ? trapFramesOf(dump, other, sp, { ...search, ...(thread.stack ? { interrupted: thread.stack } : {}) })
+          : []),
+        ...(dump.kernel && thread.stack ? trapFramesOf(dump, thread.stack, sp, search) : []),
+      ];
       return trapFrames;
     },
     strip: dump.cpu === "arm64" ? stripper(modules) : (address) => address,
   };
 }
 
+/**
+ * Stacks of the processor that ran a thread, by address outside of the thread's own: each is asked for once. Where the
+ * thread's own is not known nothing says that another is meant, and looking would cost pages for nothing.
+ */
+function processorStacks(dump: Dump, thread: DumpThread): WalkScene["processorStack"] {
+  const { stack, processor: number } = thread;
+  const isCrashed = thread === dump.threads[dump.crashingThread ?? -1];
+  const processor = isCrashed ? dump.processor : dump.processors?.find((one) => one.number === number);
+  if (!dump.processorStack || !processor || !stack) return undefined;
+  const found: DumpStack[] = [];
+  const pagesWithout = new Set<bigint>();
+  return (address) => {
+    if (holds(stack, address)) return undefined;
+    const known = found.find((one) => holds(one, address));
+    if (known || pagesWithout.has(address >> 12n)) return known;
+    const other = dump.processorStack?.(processor, address);
+    if (other) found.push(other);
+    else pagesWithout.add(address >> 12n);
+    return other;
+  };
+}
+
+function holds({ start, size }: DumpStack, address: bigint): boolean {
+  return address >= start && address - start < BigInt(size);
+}
+
 /** The pages of a stack from its stack pointer on: what lies below is over, and often no page at all. */
-function usedPart(
-  stack: NonNullable<DumpThread["stack"]>,
-  sp: VirtualAddress | undefined,
-): NonNullable<DumpThread["stack"]> {
+function usedPart(stack: DumpStack, sp: VirtualAddress | undefined): DumpStack {
   const { start, size } = stack;
   if (sp === undefined || sp < start || sp - start >= BigInt(size)) return stack;
   const below = Number(sp - start) & ~0xfff;
@@ -149,13 +182,13 @@ function usedPart(
 
 function trapFramesOf(
   dump: Dump,
-  { start, size }: NonNullable<DumpThread["stack"]>,
-  modules: ModuleMap,
-  build: number,
+  stack: DumpStack,
+  sp: VirtualAddress | undefined,
+  search: TrapFrameSearch,
 ): TrapFrame[] {
+  const { start, size } = usedPart(stack, sp);
   const { bytes } = dump.memory.read(start, Math.min(size, MAX_KERNEL_STACK));
-  const isCode = (address: bigint): boolean => modules.find(address) !== undefined;
-  return findTrapFrames({ start, bytes }, { cpu: dump.cpu, build, isCode });
+  return findTrapFrames({ start, bytes }, search);
 }
 
 /**

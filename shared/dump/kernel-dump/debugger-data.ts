@@ -38,10 +38,13 @@ const FIELDS = {
   OffsetPrcbProcStateSpecialReg: [0x2f2, u16],
   OffsetPrcbNumber: [0x2be, u16],
   SizeEThread: [0x2c0, u16],
+  OffsetPcrContainedPrcb: [0x2e6, u16],
   OffsetPrcbContext: [0x338, u16],
   OffsetKThreadStackLimit: [0x340, u32],
   OffsetKThreadStackBase: [0x344, u32],
   OffsetPrcbIdleThread: [0x350, u16],
+  OffsetPrcbDpcStack: [0x354, u16],
+  OffsetPrcbIsrStack: [0x356, u16],
 } as const;
 
 /** Names of the fields that {@link DebuggerData} gives. */

@@ -30,6 +30,7 @@ import { ModuleList } from "./module-list.ts";
 import { PageScan } from "./page-scan.ts";
 import { ProcessList } from "./process-list.ts";
 import { ProcessorList, type ProcessorRecord } from "./processor-list.ts";
+import { processorStack } from "./processor-stacks.ts";
 import { allThreads, recordFacts } from "./record-facts.ts";
 import { UnloadedList } from "./unloaded-list.ts";
 import { loaderAhead } from "./user-loader.ts";
@@ -155,6 +156,8 @@ export async function openLiveDump(
     extras: {},
     memory: promisedMemory(memory, header.kind, pointerSize),
     identify: (module) => identities.read(module),
+    processorStack: ({ address: prcb }, address) =>
+      prcb === undefined ? undefined : processorStack(context, prcb, address),
   };
   const known = (): Dump => ({ ...dump, modules: dump.modules.map((module) => identities.known(module)) });
   const whole = async (): Promise<Dump> => {

@@ -1,5 +1,6 @@
 import { dataView } from "../../../bytes/layout.ts";
 import { addOffset, type CpuArch, type VirtualAddress } from "../../address.ts";
+import type { DumpStack } from "../../dump.ts";
 import { isMachineFrame } from "./amd64.ts";
 import { decodeTrapFrame, type TrapFrame, trapFrameSize } from "./trap-frame.ts";
 
@@ -20,11 +21,14 @@ export interface TrapFrameSearch {
   readonly build: number;
   /** Whether code may lie there: in a loaded or unloaded image, or where the bug check says. */
   readonly isCode: (address: VirtualAddress) => boolean;
+  /** The stack that traps switched from, where the searched one is a processor's own: double faults, NMIs. */
+  readonly interrupted?: DumpStack;
   /** Most frames that are returned. */
   readonly limit?: number;
 }
 
 const DEFAULT_LIMIT = 32;
+const OVERFLOW_BYTES = 0x1000;
 /** Offset of Rip in an x64 frame, of Eip in an x86 frame. */
 const RIP = 0x168;
 const EIP = 0x68;
@@ -64,6 +68,11 @@ function mayBeFrame(view: DataView, at: number, cpu: CpuArch): boolean {
   return view.getUint32(at + 0x14c, true) !== 0;
 }
 
+/** A stack that overflowed is left by a page or so before the fault is taken. */
+function isOn({ start, size }: DumpStack, sp: VirtualAddress): boolean {
+  return sp >= addOffset(start, -OVERFLOW_BYTES) && sp <= addOffset(start, size);
+}
+
 function isPlausible(frame: TrapFrame, search: TrapFrameSearch, stack: StackBytes): boolean {
   const { pc, sp } = frame.context;
   if (frame.fromUser)
@@ -72,5 +81,6 @@ function isPlausible(frame: TrapFrame, search: TrapFrameSearch, stack: StackByte
   if (search.cpu === "x86") return true;
   // The interrupted code ran on this stack above the frame, unless the trap switched stacks.
   const end = addOffset(stack.start, stack.bytes.length);
-  return sp % 8n === 0n && sp > frame.address && sp <= end;
+  if (sp % 8n !== 0n) return false;
+  return (sp > frame.address && sp <= end) || (search.interrupted !== undefined && isOn(search.interrupted, sp));
 }
