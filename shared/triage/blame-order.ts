@@ -5,7 +5,7 @@ import { STOP_BLAME } from "./lists/generated/stop-blame.ts";
 /** Whom a verdict asks first, and which stop codes say whom not to ask (lists/blame-order.txt, lists/stop-blame.txt). */
 
 /** Where a candidate comes from. */
-export type BlameSource = "kernel-record" | "decoder" | "argument" | "fault" | "stack" | "thread" | "hint";
+export type BlameSource = "kernel-record" | "decoder" | "argument" | "fault" | "stack" | "thread" | "hint" | "guess";
 
 const ORDER: readonly string[] = listRows(BLAME_ORDER).map(({ key }) => key);
 

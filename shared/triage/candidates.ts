@@ -78,7 +78,7 @@ export function candidatesOf(input: VerdictInput): Candidate[] {
 }
 
 /** Sources that are silent where a stop code says that the crashing stack only noticed. */
-const CRASHING_STACK: ReadonlySet<BlameSource> = new Set(["fault", "stack", "thread"]);
+const CRASHING_STACK: ReadonlySet<BlameSource> = new Set(["fault", "stack", "thread", "guess"]);
 
 /** What the stop code says of whom to ask; nothing where the registers are those of the processor that hangs. */
 export function verdictRule({ dump, stop }: VerdictInput) {
@@ -132,15 +132,19 @@ function* evidence({ dump, stop, frames, misalignedIp }: VerdictInput): Generato
 
 function stackCandidate(dump: Dump, frame: VerdictFrame, index: number): Candidate {
   const guessed = GUESSED.has(frame.trust);
+  const inKernel = dump.bugcheck !== undefined && isKernelHalf(dump, frame.address);
   // A program cannot be to blame for a stop of the kernel that it called.
-  const inProgram = dump.bugcheck !== undefined && !isKernelHalf(dump, frame.address);
+  const inProgram = dump.bugcheck !== undefined && !inKernel;
+  // Triage dumps have no unwind data. Scans of x64 kernel stacks only take what stands where calls leave it: better a
+  // driver with low confidence than the kernel.
+  const telling = inKernel && dump.cpu === "amd64";
   return {
     rule: guessed ? "stack-guess" : "stack",
-    source: "stack",
+    source: guessed ? "guess" : "stack",
     what: `${guessed ? "possibly " : ""}frame ${index} from the fault (${frame.trust}) is at`,
     confidence: guessed ? "low" : "medium",
     address: frame.address,
-    ...(guessed || inProgram ? { unblamed: true } : {}),
+    ...((guessed && !telling) || inProgram ? { unblamed: true } : {}),
   };
 }
 

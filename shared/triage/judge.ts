@@ -12,6 +12,9 @@ import type { Reason, Verdict } from "./verdict.ts";
 /** Whom to blame first: `ignore` only where nothing else was seen. */
 const READINESS: readonly Ownership[] = ["definite", "maybe", "last", "ignore"];
 
+/** Sources whose frames repeat their images. */
+const STACK_SOURCES: ReadonlySet<string> = new Set(["stack", "guess"]);
+
 /**
  * The verdict: the first candidate of the readiest owner (lists/blame-order.txt, lists/*-owners.txt). Every
  * candidate stands in the reasons with what was seen and the entry that it met.
@@ -27,7 +30,7 @@ export function judge(input: VerdictInput): Verdict {
     // Frames repeat their images: the first of each says enough, and the first that each entry steps over.
     const image = suspect?.module?.base ?? suspect?.unloaded?.base ?? "none";
     const kind = `${candidate.rule} ${image} ${suspect?.owner.entry ?? ""}`;
-    const repeats = candidate.source === "stack" && told.has(kind);
+    const repeats = STACK_SOURCES.has(candidate.source) && told.has(kind);
     if (!repeats && !reasons.some(({ rule, seen }) => rule === reason.rule && seen === reason.seen))
       reasons.push(reason);
     told.add(kind);

@@ -45,6 +45,9 @@ describeCorpus("stacks of real kernel dumps", () => {
     });
     expect(places).not.toContain(-1);
     expect(places[0]).toBe(0);
+    // Without images the rest is guessed, but only from where calls of x64 leave return addresses.
+    expect(frames.length - wanted.length).toBeLessThanOrEqual(16);
+    expect((stacks[0]?.frames ?? []).filter(({ sp, trust }) => trust === "scan" && sp % 16n !== 0n)).toEqual([]);
   });
 
   it("have rizin's functions and offsets where a driver's PDB is given that the dump cannot identify", async () => {

@@ -177,6 +177,21 @@ describe("judge", () => {
     expect(verdict.reasons.map(({ rule }) => rule)).toContain("stack-guess");
   });
 
+  it("names a guessed frame of x64 kernel stacks where only the system was seen, and never before a proven one", () => {
+    const frame = (offset: bigint, trust: string) => ({ address: virtualAddress(offset), trust });
+    const dump = kernelDump(0x1a, [0x5003n, 1n, 2n, 3n], { cpu: "amd64" });
+    const guessed = [frame(NT + 0x500n, "context"), frame(DRIVER + 0x20n, "scan"), frame(0x7ff6_0000_1000n, "scan")];
+    expect(judge({ dump, crashType: undefined, frames: guessed })).toMatchObject({
+      bucketString: "0x1A_5003_Acme!unknown_function",
+      confidence: "low",
+    });
+    const other = [{ ...dump.modules[1], base: virtualAddress(NT + 0x2000000n), path: "other.sys" } as DumpModule];
+    const proven = [frame(DRIVER + 0x20n, "scan"), frame(NT + 0x2000010n, "cfi")];
+    expect(
+      judge({ dump: { ...dump, modules: [...dump.modules, ...other] }, crashType: undefined, frames: proven }),
+    ).toMatchObject({ bucketString: "0x1A_5003_other!unknown_function", confidence: "medium" });
+  });
+
   it.each([
     ["scene::null_read(scene::Widget*)", "scene::null_read"],
     ["(anonymous namespace)::crash(int, char)", "_anonymous_namespace_::crash"],

@@ -32,9 +32,9 @@ describe("triage lists", () => {
   });
 
   it("name every source of candidates once, in their order", () => {
-    const order = ["kernel-record", "decoder", "argument", "fault", "stack", "thread", "hint"] as const;
+    const order = ["kernel-record", "decoder", "argument", "fault", "stack", "thread", "hint", "guess"] as const;
     expect(listRows(BLAME_ORDER).map(({ key }) => key)).toEqual(order);
-    expect(order.map(blameRank)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(order.map(blameRank)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
   it("know two effects of stop codes", () => {

@@ -5,4 +5,5 @@ argument		an argument that the table of stop codes marks as an address inside of
 fault		where the failing code stood
 stack		who called it, as far as unwind data, frame pointers or the context prove it
 thread		where the thread stands now, which may be the raising of the stop itself
-hint		an argument that is often somebody else's: a place in the kernel, a device of Windows`;
+hint		an argument that is often somebody else's: a place in the kernel, a device of Windows
+guess		a word on the kernel's stack that looks like a return address and stands where calls of x64 leave one`;
