@@ -2,6 +2,7 @@ import type { CpuArch, VirtualAddress } from "./address.ts";
 import type { CpuContext } from "./cpu-context.ts";
 import type { Memory } from "./memory.ts";
 import type { DumpSecondaryData } from "./secondary-data.ts";
+import type { DumpSharedData } from "./shared-data.ts";
 
 /**
  * One shape for both dump formats: what stack walking, symbols and triage see.
@@ -250,6 +251,8 @@ export interface Dump {
   readonly processors?: readonly DumpProcessor[];
   /** Processes that ran when the system stopped, in the order of its list. */
   readonly processes?: readonly DumpListedProcess[];
+  /** What a kernel dump's KUSER_SHARED_DATA says of the system. */
+  readonly sharedData?: DumpSharedData;
   /** What firmware and components have put beside a kernel dump. */
   readonly secondaryData?: DumpSecondaryData;
   /** Texts of Breakpad and Crashpad streams that reports pass on, by report key. */

@@ -1,5 +1,6 @@
 import { hexAddress } from "../dump/address.ts";
 import type { Dump, OffsetSources } from "../dump/dump.ts";
+import type { DumpSharedData } from "../dump/shared-data.ts";
 import { secondaryPart } from "./build-secondary.ts";
 import type { CrashReport } from "./crash-report.ts";
 
@@ -20,7 +21,23 @@ export function kernelPart(dump: Dump): CrashReport["kernel"] {
     major_version: kernel.majorVersion,
     minor_version: kernel.minorVersion,
     ...(kernel.offsetsFrom ? { offsets_from: offsetsPart(kernel.offsetsFrom) } : {}),
+    ...(dump.sharedData ? { shared_data: sharedDataPart(dump.sharedData) } : {}),
     ...(dump.secondaryData ? { secondary_data: secondaryPart(dump.secondaryData) } : {}),
+  };
+}
+
+function sharedDataPart(shared: DumpSharedData): NonNullable<CrashReport["kernel"]>["shared_data"] {
+  const { majorVersion, minorVersion, buildNumber } = shared;
+  return {
+    nt_version: [majorVersion, minorVersion, buildNumber].filter((part) => part !== undefined).join("."),
+    product_type: shared.productType ?? null,
+    suite_mask: `0x${shared.suiteMask.toString(16)}`,
+    physical_memory_bytes: shared.physicalPages === undefined ? null : shared.physicalPages * 4096,
+    active_processors: shared.activeProcessors ?? null,
+    boot_id: shared.bootId ?? null,
+    debugger_enabled: shared.debuggerEnabled,
+    safe_boot: shared.safeBoot,
+    system_root: shared.systemRoot ?? null,
   };
 }
 

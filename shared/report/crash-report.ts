@@ -293,6 +293,20 @@ export const crashReportSchema = z.object({
         })
         .nullable()
         .optional(),
+      /** KUSER_SHARED_DATA; of dumps with that page. A note says where it contradicts the header. */
+      shared_data: z
+        .object({
+          nt_version: pub(z.string()),
+          product_type: pub(count.nullable()),
+          suite_mask: pub(hex),
+          physical_memory_bytes: pub(count.nullable()),
+          active_processors: pub(count.nullable()),
+          boot_id: pub(count.nullable()),
+          debugger_enabled: pub(z.boolean()),
+          safe_boot: pub(z.boolean()),
+          system_root: text,
+        })
+        .optional(),
       secondary_data: secondaryData.optional(),
     })
     .nullable(),

@@ -38,7 +38,7 @@ export function headerLines(report: CrashReport): string[] {
     const base = kernel.base === null ? "" : `Kernel base = ${listed(report, kernel.base)} `;
     lines.push(`${base}PsLoadedModuleList = ${listed(report, kernel.loaded_module_list)}`);
   }
-  lines.push(machineLine(report), bootLine(report));
+  lines.push(machineLine(report), bootLine(report), stateLine(report));
   const created = dump.created === null ? undefined : classicTime(Date.parse(dump.created));
   if (created !== undefined) lines.push(`Debug session time: ${created} (UTC + 0:00)`);
   if (dump.uptime_seconds !== null) lines.push(`System Uptime: ${classicDuration(dump.uptime_seconds)}`);
@@ -117,4 +117,18 @@ function bootLine({ kernel }: CrashReport): string {
     abnormal > 0 ? `last abnormal shutdown reported ${abnormal}` : "",
   ];
   return parts.filter(Boolean).join(", ");
+}
+
+/** `Physical memory: 16384 MB, debugger enabled, safe mode`: what is unusual is named. */
+function stateLine({ kernel }: CrashReport): string {
+  const shared = kernel?.shared_data;
+  if (!shared) return "";
+  const { physical_memory_bytes: memory } = shared;
+  const parts = [
+    memory === null ? "" : `Physical memory: ${Math.round(memory / 2 ** 20)} MB`,
+    shared.debugger_enabled ? "debugger enabled" : "",
+    shared.safe_boot ? "safe mode" : "",
+  ];
+  const line = parts.filter(Boolean).join(", ");
+  return line.charAt(0).toUpperCase() + line.slice(1);
 }

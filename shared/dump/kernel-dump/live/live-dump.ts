@@ -32,6 +32,7 @@ import { ProcessList } from "./process-list.ts";
 import { ProcessorList, type ProcessorRecord } from "./processor-list.ts";
 import { processorStack } from "./processor-stacks.ts";
 import { allThreads, recordFacts } from "./record-facts.ts";
+import { noteContradictions } from "./shared-data.ts";
 import { UnloadedList } from "./unloaded-list.ts";
 import { loaderAhead } from "./user-loader.ts";
 
@@ -85,7 +86,7 @@ export async function openLiveDump(
     ...modules.start(),
     ...processors.start(),
     ...unloaded.start(),
-    ...texts.start(times.created === undefined || times.uptimeSeconds === undefined),
+    ...texts.start(),
     ...identities.start(),
     ...file.start(),
   ];
@@ -107,6 +108,7 @@ export async function openLiveDump(
   const kernelImage = await missingKernel(space, listed, runner, notes);
   const facts = recordFacts(context, crashed.process(index), crashed.thread(index));
   const cpuInfo = stopped?.cpuInfo;
+  if (texts.shared) noteContradictions(header, texts.shared, notes);
   const machine = virtualMachine(file.secondaryData?.firmware);
   const bugcheck = headerBugcheck(header);
   const exception = headerException(header);
@@ -136,7 +138,7 @@ export async function openLiveDump(
     cpu,
     pointerSize,
     system: {
-      ...(texts.shared.productType === undefined ? {} : { productType: texts.shared.productType }),
+      ...(texts.shared?.productType === undefined ? {} : { productType: texts.shared.productType }),
       ...headerSystem(header),
       ...(cpuInfo === undefined ? {} : { cpuInfo }),
       ...(texts.buildLab === undefined ? {} : { buildLab: texts.buildLab }),
@@ -152,6 +154,7 @@ export async function openLiveDump(
     kernel: kernel(),
     ...(stopped ? { processor: publicProcessor(stopped) } : {}),
     processors: all.map(publicProcessor),
+    ...(texts.shared ? { sharedData: texts.shared } : {}),
     ...(file.secondaryData ? { secondaryData: file.secondaryData } : {}),
     extras: {},
     memory: promisedMemory(memory, header.kind, pointerSize),
@@ -227,7 +230,7 @@ function publicProcessor({ index: _, cpuInfo: __, ...processor }: ProcessorRecor
 /** Times of KUSER_SHARED_DATA, for dumps whose header has none. */
 function sharedTimes({ shared }: KernelTexts): { created?: number; uptimeSeconds?: number } {
   return {
-    ...(shared.systemTime === undefined ? {} : { created: shared.systemTime }),
-    ...(shared.uptimeSeconds === undefined ? {} : { uptimeSeconds: shared.uptimeSeconds }),
+    ...(shared?.systemTime === undefined ? {} : { created: shared.systemTime }),
+    ...(shared?.uptimeSeconds === undefined ? {} : { uptimeSeconds: shared.uptimeSeconds }),
   };
 }
