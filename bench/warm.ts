@@ -1,10 +1,11 @@
 /**
  * Warm in-process time of an analysis: the file is open and the code compiled, bytes are read anew. Symbol files are
- * opened, indexed and read anew in every run.
+ * opened, indexed and read anew in every run. The failing instruction is decoded as in the pipeline.
  *
  *   npm run -s bench:warm -- [--symbols DIR]… FILES…      prints `<ms> <file>` a line (median of 9)
  */
 import { parseArgs } from "node:util";
+import { loadDisassembler } from "../shared/adapters/disassembly/load-disassembler.ts";
 import { openFile } from "../shared/adapters/files/file-source.ts";
 import { nodePlatform } from "../shared/adapters/node/platform.ts";
 import { GeckoDemangler } from "../shared/adapters/symbols/demangler.ts";
@@ -25,6 +26,7 @@ export async function warmMilliseconds(path: string, symbols: readonly string[] 
       await analyzeSource(opened.source, {
         limits: DEFAULT_LIMITS,
         platform: nodePlatform,
+        disassembler: loadDisassembler,
         ...(symbols.length > 0 && { symbols: { supplier, demangle: (name: string) => demangler.demangle(name) } }),
       });
       await supplier.close();

@@ -3,7 +3,6 @@ import { FIRST_READ_BYTES, type StepRunner, WHOLE_READ_LIMIT } from "../bytes/st
 import type { Notes } from "../notes.ts";
 import type { Dump } from "./dump.ts";
 import { DumpError, type DumpErrorCode } from "./errors.ts";
-import { openKernelDump } from "./kernel-dump/kernel-dump.ts";
 import { openMinidump } from "./minidump/minidump.ts";
 import { type OpenedDump, openedWhole } from "./opened-dump.ts";
 import type { KernelTypesOf } from "./type-layout.ts";
@@ -80,13 +79,19 @@ export async function beginDump(runner: StepRunner, notes: Notes, typesOf?: Kern
 
 type Opener = (runner: StepRunner, notes: Notes, typesOf?: KernelTypesOf) => Promise<OpenedDump>;
 
+/** Most dumps of users need nothing of it: a cold start loads it only for those that do. */
+const openKernel: Opener = async (runner, notes, typesOf) => {
+  const { openKernelDump } = await import("./kernel-dump/kernel-dump.ts");
+  return openKernelDump(runner, notes, typesOf);
+};
+
 function recognise(bytes: FetchedBytes): Opener {
   const { size } = bytes;
   if (size === 0) throw new DumpError("dump.empty", "the file is empty");
   bytes.plan([{ start: 0, end: size <= WHOLE_READ_LIMIT ? size : FIRST_READ_BYTES }]);
   const start = latin1(bytes.upTo(0, SNIFF_BYTES));
   if (start.startsWith("MDMP")) return async (own, into) => openedWhole(await openMinidump(own, into));
-  if (start.startsWith("PAGEDU64") || start.startsWith("PAGEDUMP")) return openKernelDump;
+  if (start.startsWith("PAGEDU64") || start.startsWith("PAGEDUMP")) return openKernel;
   const refusal = REFUSALS.find(({ matches }) => matches(start));
   if (refusal) throw new DumpError(refusal.code, `this is ${refusal.says}`, { offset: 0 });
   if (size < SIGNATURE_BYTES) {

@@ -16,7 +16,7 @@ import { CURRENT_GROUPING } from "../triage/grouping-configs.ts";
 import type { LoadDisassembler } from "../triage/instruction/disassembler.ts";
 import { judge } from "../triage/judge.ts";
 import { kernelReason } from "../triage/kernel-reason.ts";
-import { decodeStop } from "../triage/stop-codes/decode-stop.ts";
+import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 import { loadWords, Words, type WordTable } from "../triage/words/words.ts";
 import { analyzeInstruction, listCode } from "./instruction.ts";
 import type { Platform } from "./ports.ts";
@@ -164,7 +164,7 @@ async function finish(
 ): Promise<Analysis> {
   const begun = opened.dump;
   const words = await loadWords(wordsFor(begun));
-  const decode = begun.bugcheck ? () => decodeStop({ dump: begun, words, notes }) : undefined;
+  const decode = begun.bugcheck && (await stopDecoder(begun, words, notes));
   const runner = reading?.runner;
   const walked = reading && (await analyzeStacks(begun, reading.runner, notes, reading.symbols, decode));
   const dump = opened.known();
@@ -202,6 +202,12 @@ async function finish(
   });
   const partial = report.notes.some(({ code }) => code.startsWith("budget.") || code.startsWith("internal."));
   return { status: partial || dump.truncated ? "partial" : "analyzed", report };
+}
+
+/** Decodes what the stop code led to. Dumps without one do not load the decoders. */
+async function stopDecoder(dump: Dump, words: Words, notes: Notes): Promise<() => StopFacts> {
+  const { decodeStop } = await import("../triage/stop-codes/decode-stop.ts");
+  return () => decodeStop({ dump, words, notes });
 }
 
 function reject(reason: string, size: number, notes: Notes, counts: IoCounts, options: AnalyzeOptions): Analysis {
