@@ -1,0 +1,90 @@
+import type { VirtualAddress } from "../../../shared/dump/address.ts";
+import type { DumpModule } from "../../../shared/dump/dump.ts";
+import { NO_SYMBOLS } from "../../../shared/stackwalk/symbol-provider.ts";
+import { type FakeFunction, IMAGE_SIZE, imageBytes, peImage, STACK, shown, stackOf, walk } from "./fake-machine.ts";
+
+const ARMNT = 0x1c4;
+const AT = 0x40_0000n;
+const SP = STACK + 0x100n;
+const MODULE: DumpModule = { base: AT as VirtualAddress, size: IMAGE_SIZE, path: "app.exe", identity: "absent" };
+
+/** push {r4, lr}; sub sp, #16, and back. Starts of Thumb functions have their lowest bit set. */
+const PACKED: FakeFunction = {
+  begin: 0x1001,
+  end: 0,
+  info: [],
+  packed: (1 | ((0x100 / 2) << 2) | (1 << 20) | (4 << 22)) >>> 0,
+};
+/** push {r4-r9, lr}; mov r7, sp, and as its end `mov sp, r7; pop {r4-r9, pc}`. */
+const head = (0x100 / 2) | (1 << 21) | (1 << 28);
+const FRAMED: FakeFunction = {
+  begin: 0x2001,
+  end: 0,
+  info: [head & 255, (head >> 8) & 255, (head >> 16) & 255, head >>> 24, 0xc7, 0xdd, 0xff, 0xff],
+};
+
+interface Start {
+  readonly pc: number;
+  readonly registers?: Readonly<Record<string, bigint>>;
+  readonly slots?: Readonly<Record<number, bigint>>;
+  readonly functions?: readonly FakeFunction[];
+}
+
+function frames({ pc, registers = {}, slots = {}, functions = [PACKED, FRAMED] }: Start) {
+  const image = peImage(ARMNT, functions);
+  return walk({
+    cpu: "arm",
+    pc: AT + BigInt(pc),
+    sp: SP,
+    registers: { sp: SP, ...registers },
+    stack: stackOf(slots, 4),
+    modules: [MODULE],
+    provider: { ...NO_SYMBOLS, image: () => imageBytes(image) },
+  }).frames;
+}
+
+describe("ARM unwind data of Windows", () => {
+  it("undo packed frames and those that keep the stack pointer in a register", () => {
+    const slots = {
+      // r4 and lr of the first function, then r4 to r9 and lr of the second, which r7 points to.
+      272: 0x44n,
+      276: AT + 0x2081n,
+      336: 4n,
+      340: 5n,
+      348: 0x77n,
+      360: AT + 0x3001n,
+    };
+    const found = frames({ pc: 0x1080, registers: { r4: 1n, r7: STACK + 0x150n }, slots });
+    expect(shown(found).slice(0, 3)).toEqual(["+1080 context", "+2080 cfi", "+3000 cfi"]);
+    expect(found[1]).toMatchObject({ sp: STACK + 0x118n, lookupRva: 0x207e, registers: { r4: 0x44n } });
+    expect(found[2]).toMatchObject({ sp: STACK + 0x16cn, registers: { r4: 4n, r5: 5n, r7: 0x77n } });
+  });
+
+  it.each([
+    ["before its first instruction", 0x1000, {}, SP],
+    ["behind its push", 0x1002, { 260: AT + 0x2081n }, SP + 8n],
+    ["in its body", 0x1004, { 276: AT + 0x2081n }, SP + 24n],
+    ["in its epilogue", 0x10fe, { 260: AT + 0x2081n }, SP + 8n],
+  ])("undo what a function has done %s", (_, pc, slots, sp) => {
+    const found = frames({ pc, registers: { lr: AT + 0x2081n }, slots });
+    expect(found[1]).toMatchObject({ trust: "cfi", ip: AT + 0x2080n, sp });
+  });
+
+  it("take functions without a record for leaves, once", () => {
+    const found = frames({ pc: 0x5000, registers: { lr: AT + 0x6001n } });
+    expect(shown(found)).toEqual(["+5000 context", "+6000 cfi"]);
+  });
+
+  it("undo the whole frame of a call that is a function's last instruction", () => {
+    const slots = { 272: 0n, 276: AT + 0x1101n, 296: 0n, 300: AT + 0x2081n };
+    const found = frames({ pc: 0x1080, slots });
+    expect(shown(found).slice(0, 3)).toEqual(["+1080 context", "+1100 cfi", "+2080 cfi"]);
+  });
+
+  it("give way to a scan where they are of no known form or the register is not known", () => {
+    const slots = { 288: AT + 0x3001n };
+    const strange: FakeFunction = { ...PACKED, packed: 3 };
+    expect(shown(frames({ pc: 0x1080, slots, functions: [strange] }))[1]).toBe("+3000 scan");
+    expect(shown(frames({ pc: 0x2080, slots }))[1]).toBe("+3000 scan");
+  });
+});
