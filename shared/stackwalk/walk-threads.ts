@@ -131,7 +131,7 @@ function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap, sp: Virtual
     ...(processorStack ? { processorStack } : {}),
     trapFrames: () => {
       if (trapFrames) return trapFrames;
-      const search = { cpu: dump.cpu, build, isCode: (address: bigint) => modules.find(address) !== undefined };
+      const search = { cpu: dump.cpu, build, isCode: (address: bigint) => mayBeCode(dump, modules, address) };
       const other = sp === undefined ? undefined : processorStack?.(sp);
       // Its own stack comes last: what called the kernel stands at its end.
       trapFrames = [
@@ -144,6 +144,13 @@ function sceneOf(dump: Dump, thread: DumpThread, modules: ModuleMap, sp: Virtual
     },
     strip: dump.cpu === "arm64" ? stripper(modules) : (address) => address,
   };
+}
+
+/** A trap is also taken where an image was before it was unloaded, and wherever else the stop code says. */
+function mayBeCode({ unloadedModules, bugcheck }: Dump, modules: ModuleMap, address: bigint): boolean {
+  if (modules.find(address) !== undefined) return true;
+  if (unloadedModules.some(({ base, size }) => address >= base && address - base < BigInt(size))) return true;
+  return bugcheck?.parameters.includes(address) === true;
 }
 
 /**

@@ -114,6 +114,7 @@ export interface FakeThread {
   readonly os?: string;
   readonly kernel?: boolean;
   readonly modules?: readonly DumpModule[];
+  readonly unloaded?: Dump["unloadedModules"];
   readonly provider?: SymbolProvider;
   readonly memory?: readonly (readonly [bigint, Uint8Array])[];
 }
@@ -149,7 +150,7 @@ export function dumpOf(thread: FakeThread): Dump {
     system: { os: thread.os ?? "Windows NT" },
     process: {},
     modules: thread.modules ?? [MODULE],
-    unloadedModules: [],
+    unloadedModules: thread.unloaded ?? [],
     threads: [{ id: 1, stack, context }],
     crashingThread: 0,
     ...(thread.kernel

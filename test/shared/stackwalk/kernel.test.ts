@@ -56,6 +56,24 @@ describe("kernel stacks", () => {
     expect(found[2]).toMatchObject({ interrupted: true, sp: STACK + 0x400n });
   });
 
+  it("go through traps that were taken where an image has been unloaded, and nowhere else outside of images", () => {
+    const gone = BASE + 0x100_0000n;
+    const slots = { 280: BASE + 0x3000n, ...trapFrame(0x200, gone + 0x230n, STACK + 0x400n), 1032: BASE + 0x5000n };
+    const thread = {
+      cpu: "amd64",
+      kernel: true,
+      pc: BASE + 0x1080n,
+      sp: SP,
+      registers: {},
+      stack: stackOf(slots),
+    } as const;
+    const unloaded = [{ base: gone as VirtualAddress, size: 0x1000, path: "gone.sys" }];
+    const trapped = walk({ ...thread, unloaded }).frames;
+    expect(trapped.map(({ ip, trust }) => [ip, trust])).toContainEqual([gone + 0x230n, "cfi_scan"]);
+    const other = walk(thread).frames;
+    expect(other.map(({ ip }) => ip)).not.toContain(gone + 0x230n);
+  });
+
   it("go from a handler straight to its trap frame, past what a system call has left between the two", () => {
     // RBP of the handler is 0x80 above its trap frame, and a dispatcher's frame of 0x140 bytes lies below.
     const slots = {
