@@ -89,9 +89,10 @@ function recognise(bytes: FetchedBytes): Opener {
   const { size } = bytes;
   if (size === 0) throw new DumpError("dump.empty", "the file is empty");
   bytes.plan([{ start: 0, end: size <= WHOLE_READ_LIMIT ? size : FIRST_READ_BYTES }]);
+  const signature = latin1(bytes.upTo(0, SIGNATURE_BYTES));
+  if (signature.startsWith("MDMP")) return async (own, into) => openedWhole(await openMinidump(own, into));
+  if (signature === "PAGEDU64" || signature === "PAGEDUMP") return openKernel;
   const start = latin1(bytes.upTo(0, SNIFF_BYTES));
-  if (start.startsWith("MDMP")) return async (own, into) => openedWhole(await openMinidump(own, into));
-  if (start.startsWith("PAGEDU64") || start.startsWith("PAGEDUMP")) return openKernel;
   const refusal = REFUSALS.find(({ matches }) => matches(start));
   if (refusal) throw new DumpError(refusal.code, `this is ${refusal.says}`, { offset: 0 });
   if (size < SIGNATURE_BYTES) {

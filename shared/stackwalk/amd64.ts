@@ -111,8 +111,8 @@ export const AMD64: CpuWalker = {
       if ([frame, callee].some((one) => one?.interrupted && one.ip === ip)) return undefined;
       const owner = scene.modules.find(ip - 1n);
       if (ownHandling && owner !== module) return undefined;
-      if (owner !== module && !callsInto(scene, ip, module, frame.lookupRva ?? 0)) return undefined;
       if (far && !(owner && describesFrames(owner))) return undefined;
+      if (owner !== module && !callsInto(scene, ip, module, frame.lookupRva ?? 0)) return undefined;
       // The frame pointer is a guess: what the walk goes on with must lead on.
       const callers = [pushedFrame(scene, frame, slot), {}].map((kept) => callerAmd64("scan", ip, slot + 8n, kept));
       const lead = callers.map((caller) => leadsOn(scene, caller, CHECKED_FRAMES));

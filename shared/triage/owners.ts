@@ -30,14 +30,19 @@ const NOBODYS: Owner = { ownership: "definite" };
 
 /** Owners of one kind of system. */
 export class OwnerList {
-  readonly #entries: readonly Entry[];
+  /** By the names of their modules, and those of many modules. */
+  readonly #named = new Map<string, Entry[]>();
+  readonly #patterns: Entry[] = [];
 
   /** @param text a generated list */
   constructor(text: string) {
-    this.#entries = listRows(text).map(({ key, value, reason }) => {
+    for (const { key, value, reason } of listRows(text)) {
       const [module = "", name = "*"] = key.toLowerCase().split("!");
-      return { module, function: name, owner: { ownership: ownershipOf(value), entry: `${key}: ${reason}` } };
-    });
+      const owner: Owner = { ownership: ownershipOf(value), entry: `${key}: ${reason}` };
+      const known = module.endsWith("*") ? this.#patterns : this.#named.get(module);
+      if (known) known.push({ module, function: name, owner });
+      else this.#named.set(module, [{ module, function: name, owner }]);
+    }
   }
 
   /**
@@ -47,7 +52,7 @@ export class OwnerList {
   owner(module: string, symbol?: string): Owner {
     const [image, name] = [module.toLowerCase(), symbol?.toLowerCase()];
     let best: { readonly rank: number; readonly owner: Owner } | undefined;
-    for (const entry of this.#entries) {
+    for (const entry of [...(this.#named.get(image) ?? []), ...this.#patterns]) {
       const inModule = match(entry.module, image);
       const inFunction = name === undefined && entry.function !== "*" ? 0 : match(entry.function, name ?? "");
       const rank = inModule === 0 || inFunction === 0 ? 0 : inFunction * MOST + inModule;
