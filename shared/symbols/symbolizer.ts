@@ -141,12 +141,13 @@ export class Symbolizer implements SymbolProvider {
 
   /** Offsets of structures' fields from a module's PDB; undefined without one. May throw MissingRanges. */
   typeLayout(module: DumpModule): TypeLayout | undefined {
-    const { debugFile, debugId } = identityOf(module);
+    const named = this.#withDebugId(module);
+    const { debugFile, debugId } = identityOf(named);
     if (debugFile === undefined || debugId === undefined) return undefined;
     const key = `${debugFile}/${debugId}`;
     if (this.#layouts.has(key)) return this.#layouts.get(key);
     let layout: TypeLayout | undefined;
-    for (const { bytes } of this.#delivery(module, ["pdb"]).files) {
+    for (const { bytes } of this.#delivery(named, ["pdb"]).files) {
       layout ??= attempt(this.#options.notes, "symbols/pdb", () => {
         const pdb = openPdb(bytes);
         return pdb.debugId === debugId ? new PdbTypes(pdb) : undefined;

@@ -1,6 +1,6 @@
 import type { FetchedBytes } from "../../bytes/block-cache.ts";
 import { FIRST_READ_BYTES, type StepRunner, WHOLE_READ_LIMIT } from "../../bytes/step-runner.ts";
-import { attempt, Notes } from "../../notes.ts";
+import { attempt, attemptStep, Notes } from "../../notes.ts";
 import type { Dump } from "../dump.ts";
 import { NO_MEMORY } from "../memory.ts";
 import { type OpenedDump, openedWhole } from "../opened-dump.ts";
@@ -17,6 +17,7 @@ import {
   TRIAGE_DUMP_TYPE,
 } from "./header.ts";
 import { headerSections } from "./header-sections.ts";
+import { takeKernelTypes } from "./live/kernel-types.ts";
 import { openLiveDump } from "./live/live-dump.ts";
 import { openKernelSpace } from "./memory/kernel-space.ts";
 import { tableBehind } from "./memory/physical-memory.ts";
@@ -39,11 +40,33 @@ export async function openKernelDump(runner: StepRunner, notes: Notes, typesOf?:
     const header = readKernelHeader(bytes);
     return { header, dump: readWithoutMemory(bytes, header, found), found };
   });
-  notes.addAll(found.list());
-  if (dump) return openedWhole(dump);
+  const typed = dump && typesOf ? await withTypes(runner, header, dump, typesOf, notes) : undefined;
+  notes.addAll((typed?.found ?? found).list());
+  if (dump) return openedWhole(typed?.dump ?? dump);
   const space = await openKernelSpace(runner, header, notes);
   if (space) return openLiveDump(space, header, runner, notes, typesOf);
   return openedWhole(await runner.run((bytes) => readHeaderOnly(bytes, header, notes)));
+}
+
+/** Reads a triage dump once more with the types of its kernel; undefined where there are none. */
+async function withTypes(
+  runner: StepRunner,
+  header: KernelHeader,
+  dump: Dump,
+  typesOf: KernelTypesOf,
+  notes: Notes,
+): Promise<{ readonly dump: Dump; readonly found: Notes } | undefined> {
+  const kernel = dump.modules.find(({ base }) => base === dump.kernel?.base);
+  if (dump.kind !== "kernel-triage" || !kernel) return undefined;
+  const types = await attemptStep(runner, notes, "kernel/types", () => {
+    const layout = typesOf(kernel);
+    return layout && takeKernelTypes(layout);
+  });
+  if (!types) return undefined;
+  return runner.run((bytes) => {
+    const found = new Notes();
+    return { dump: readTriageDump(bytes, header, found, types), found };
+  });
 }
 
 /** Dumps without pages of physical memory; undefined for the others. */

@@ -5,6 +5,7 @@ import { MAX_CONTEXT_BYTES, readContext } from "../context/context.ts";
 import type { CpuContext } from "../cpu-context.ts";
 import type { Dump, DumpModule, DumpThread } from "../dump.ts";
 import { type MemorySegment, readPointer, segmentMemory } from "../memory.ts";
+import type { TypeLayout } from "../type-layout.ts";
 import { type DebuggerData, readDebuggerData } from "./debugger-data.ts";
 import { readDrivers, readUnloadedDrivers } from "./drivers.ts";
 import { asciiText, unlessFillWide } from "./fill.ts";
@@ -26,6 +27,7 @@ import { isKernelPointer, pointerAt } from "./record-fields.ts";
 import { readBlobChain } from "./secondary/blobs.ts";
 import { readSecondaryData } from "./secondary/secondary-data.ts";
 import { virtualMachine } from "./secondary/smbios.ts";
+import { symbolOffsets } from "./symbol-offsets.ts";
 import { copyExtent, copyOf, readTriageHeader, type TriageHeader } from "./triage.ts";
 import { triageSegments, triageStack } from "./triage-memory.ts";
 import { triageSections } from "./triage-sections.ts";
@@ -35,10 +37,10 @@ const BUILD_LAB_BYTES = 128;
 
 /**
  * Reads everything that a triage dump says of itself.
- * @param whole bytes of the whole file for the memory that the dump gives later reads
+ * @param types of this very kernel, where its symbols are to be had
  * @throws DumpError when the headers do not fit in the file
  */
-export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes: Notes): Dump {
+export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes: Notes, types?: TypeLayout): Dump {
   const triage = readTriageHeader(bytes, header, notes);
   const { pointerSize, cpu } = header;
   const build = header.record.MinorVersion;
@@ -49,7 +51,11 @@ export function readTriageDump(bytes: FetchedBytes, header: KernelHeader, notes:
   const copies = recordCopies(bytes, triage, kdbg);
   const offsets = structureOffsets(cpu, build, copies.sizes);
   const exact = offsets !== undefined && (offsets.build === build || offsets.sizeEThread === copies.sizes.eThread);
-  const reading = { pointerSize, offsets, exact, kdbg, where: "triage" };
+  const symbols = symbolOffsets(types, pointerSize, offsets);
+  const reading = {
+    ...{ pointerSize, kdbg, where: "triage", offsets: symbols ?? offsets, exact: exact || symbols !== undefined },
+    source: symbols ? ("symbols" as const) : ("table" as const),
+  };
   const { eprocess, ethread, prcb } = copies;
   const process = eprocess && attempt(notes, "triage/process", () => readProcess(eprocess, ethread, reading, notes));
   const thread = ethread && attempt(notes, "triage/thread", () => readThread(ethread, process?.pid, reading, notes));

@@ -1,7 +1,8 @@
 import type { CpuContext } from "../../cpu-context.ts";
 import type { DumpProcess, DumpThread, OffsetSource } from "../../dump.ts";
-import { type StructureOffsets, structureOffsets } from "../offsets.ts";
-import { processFacts, type RecordOffsets, readProcess, readThread } from "../process-thread.ts";
+import { structureOffsets } from "../offsets.ts";
+import { processFacts, readProcess, readThread } from "../process-thread.ts";
+import { symbolOffsets } from "../symbol-offsets.ts";
 import { stackOf, type ThreadRecord } from "./crashed-thread.ts";
 import type { LiveContext } from "./live-context.ts";
 import type { ProcessorRecord } from "./processor-list.ts";
@@ -26,7 +27,7 @@ export function recordFacts(
   const sizes = { eProcess: kdbg?.value("SizeEProcess"), eThread: kdbg?.value("SizeEThread") };
   const offsets = structureOffsets(cpu, build, { ...sizes, prcb: kdbg?.value("SizePrcb") });
   const exact = offsets !== undefined && (offsets.build === build || offsets.sizeEThread === sizes.eThread);
-  const symbols = symbolOffsets(context, offsets);
+  const symbols = symbolOffsets(context.types, pointerSize, offsets);
   const reading = {
     ...{ pointerSize, kdbg, where: "kernel", offsets: symbols ?? offsets, exact: exact || symbols !== undefined },
     source: symbols ? ("symbols" as const) : ("table" as const),
@@ -46,19 +47,6 @@ export function recordFacts(
     threadFrom: running?.from,
     tableBuild: offsets?.build,
   };
-}
-
-/** The same offsets from symbols, where those know all that tell a record from any other bytes. */
-function symbolOffsets(
-  { types, pointerSize }: LiveContext,
-  table: StructureOffsets | undefined,
-): RecordOffsets | undefined {
-  const links = types?.offsetOf("_EPROCESS", "ActiveProcessLinks");
-  const name = types?.offsetOf("_EPROCESS", "ImageFileName");
-  const cid = types?.offsetOf("_ETHREAD", "Cid");
-  const created = types?.offsetOf("_EPROCESS", "CreateTime") ?? table?.createTime;
-  if (links === undefined || name === undefined || cid === undefined || created === undefined) return undefined;
-  return { ...table, uniqueProcessId: links - pointerSize, imageFileName: name, createTime: created, cid };
 }
 
 /**
