@@ -53,11 +53,13 @@ export function packedArmCodes(begin: number, data: number): ArmUnwind {
     ...(inPush ? [] : locals),
   ];
   const lrApart = homes && savesLr;
+  // No 16-bit pop reads the link register: the short one of an epilogue reads the program counter.
+  const isWide = savesLr && !homes && returns !== 0;
   const ended = lrApart || (returns === 0 && savesLr);
   const epilog: ArmStep[] = [
     ...(inPop ? [] : locals),
     ...floats,
-    ...pops(saved(inPop, savesLr && !homes)),
+    ...pops(saved(inPop, savesLr && !homes), isWide),
     ...(lrApart ? [{ size: 4, add: HOMED_BYTES + 4, loadsLr: true } as const] : []),
     ...(homes && !savesLr ? [{ size: 2, add: HOMED_BYTES } as const] : []),
     ...(ended || returns === 0 ? [] : [{ size: returns === 1 ? 2 : 4 } as const]),
@@ -72,8 +74,8 @@ export function packedArmCodes(begin: number, data: number): ArmUnwind {
 }
 
 /** One push or pop, where it has any register. */
-function pops(mask: number): ArmStep[] {
-  return mask === 0 ? [] : [{ size: (mask & ~POPS_LR & ~LOW) === 0 ? 2 : 4, pop: mask }];
+function pops(mask: number, isWide = false): ArmStep[] {
+  return mask === 0 ? [] : [{ size: isWide || (mask & ~POPS_LR & ~LOW) !== 0 ? 4 : 2, pop: mask }];
 }
 
 /** A mask of the registers from one number to another. */

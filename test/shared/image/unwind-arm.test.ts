@@ -45,6 +45,8 @@ function record(...bytes: number[]): ArmUnwind | string {
 const word = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
 const mask = (...registers: number[]): number => registers.reduce((bits, register) => bits | (1 << register), 0);
 
+const ones = (bits: number): number => bits.toString(2).replaceAll("0", "").length;
+
 describe("packed unwind words of ARM", () => {
   it("save registers and allocate, in the order of the prologue turned round", () => {
     const unwind = packed({ reg: 3, adjust: 4 });
@@ -111,6 +113,31 @@ describe("packed unwind words of ARM", () => {
       { size: 4, add: 20, loadsLr: true },
     ]);
     expect(packed({ h: 1, l: 0, ret: 1 }).epilogs[0]?.codes.slice(1)).toEqual([{ size: 2, add: 16 }, { size: 2 }]);
+  });
+
+  /** Bytes that are left on the stack at offsets of functions: so Windows' own unwinder answered for such words. */
+  it.each([
+    ["a link register that is popped and branched to", { length: 10, ret: 1 }, { 0: 0, 2: 8, 4: 8, 6: 0, 8: 0 }],
+    ["a tail call", { length: 24, ret: 2, r: 1, adjust: 8 }, { 0: 0, 2: 4, 6: 12, 8: 44, 10: 44, 20: 0 }],
+    [
+      "a frame chain of two",
+      { length: 24, r: 1, reg: 1, c: 1, adjust: 4 },
+      { 4: 8, 6: 8, 10: 24, 12: 40, 16: 24, 20: 8 },
+    ],
+    [
+      "floating point alone",
+      { length: 18, ret: 2, l: 0, r: 1, reg: 6, adjust: 4 },
+      { 0: 0, 4: 56, 6: 72, 10: 56, 14: 0 },
+    ],
+    ["a longer frame chain", { length: 18, reg: 6, c: 1, adjust: 5 }, { 0: 0, 4: 36, 8: 36, 10: 56, 12: 56, 14: 36 }],
+    ["homed parameters", { length: 20, h: 1, adjust: 128 }, { 2: 16, 4: 24, 8: 536, 10: 536, 14: 24, 16: 20 }],
+  ])("tell how much lies on the stack of %s", (_, fields, expected) => {
+    const unwind = packed(fields);
+    const left = Object.keys(expected).map((offset) => [
+      offset,
+      armCodesAt(unwind, Number(offset)).reduce((sum, { add = 0, pop = 0 }) => sum + add + 4 * ones(pop), 0),
+    ]);
+    expect(Object.fromEntries(left)).toEqual(expected);
   });
 
   it("of a fragment have no prologue, and the reserved flag says nothing", () => {
