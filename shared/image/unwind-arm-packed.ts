@@ -52,17 +52,17 @@ export function packedArmCodes(begin: number, data: number): ArmUnwind {
     ...floats,
     ...(inPush ? [] : locals),
   ];
-  const lrApart = homes && savesLr;
+  // A return that also takes the homed parameters off leaves the link register to itself.
+  const lrApart = homes && savesLr && returns === 0;
   // No 16-bit pop reads the link register: the short one of an epilogue reads the program counter.
-  const isWide = savesLr && !homes && returns !== 0;
-  const ended = lrApart || (returns === 0 && savesLr);
+  const isWide = savesLr && returns !== 0;
   const epilog: ArmStep[] = [
     ...(inPop ? [] : locals),
     ...floats,
-    ...pops(saved(inPop, savesLr && !homes), isWide),
+    ...pops(saved(inPop, savesLr && !lrApart), isWide),
     ...(lrApart ? [{ size: 4, add: HOMED_BYTES + 4, loadsLr: true } as const] : []),
-    ...(homes && !savesLr ? [{ size: 2, add: HOMED_BYTES } as const] : []),
-    ...(ended || returns === 0 ? [] : [{ size: returns === 1 ? 2 : 4 } as const]),
+    ...(homes && !lrApart ? [{ size: 2, add: HOMED_BYTES } as const] : []),
+    ...(returns === 0 ? [] : [{ size: returns === 1 ? 2 : 4 } as const]),
   ];
   return {
     begin,

@@ -130,6 +130,14 @@ describe("packed unwind words of ARM", () => {
       { 0: 0, 4: 56, 6: 72, 10: 56, 14: 0 },
     ],
     ["a longer frame chain", { length: 18, reg: 6, c: 1, adjust: 5 }, { 0: 0, 4: 36, 8: 36, 10: 56, 12: 56, 14: 36 }],
+    [
+      "homed parameters and a tail call",
+      { length: 20, ret: 2, h: 1, r: 1, reg: 7, c: 1 },
+      { 6: 24, 8: 24, 10: 24, 14: 16, 16: 0 },
+    ],
+    ["a folded push", { length: 14, ret: 1, h: 1, l: 0, adjust: 0x3f7 }, { 2: 16, 4: 36, 6: 36, 8: 20, 10: 16, 12: 0 }],
+    ["a folded pop", { length: 14, ret: 1, h: 1, l: 0, adjust: 0x3fb }, { 2: 16, 4: 20, 6: 36, 8: 36, 10: 16, 12: 0 }],
+    ["a folded push of a chain", { length: 16, reg: 3, c: 1, adjust: 0x3f5 }, { 4: 32, 8: 32, 10: 32, 12: 24 }],
     ["homed parameters", { length: 20, h: 1, adjust: 128 }, { 2: 16, 4: 24, 8: 536, 10: 536, 14: 24, 16: 20 }],
   ])("tell how much lies on the stack of %s", (_, fields, expected) => {
     const unwind = packed(fields);
