@@ -13,6 +13,8 @@ export interface ArmStep {
   readonly add?: number;
   /** The link register lies at the stack pointer, which then goes up by `add`. */
   readonly loadsLr?: true;
+  /** What was interrupted lies at the stack pointer: its stack pointer and instruction, or a whole CONTEXT. */
+  readonly interruption?: "machine-frame" | "context";
   /** Number of the register that the stack pointer was kept in. */
   readonly spFrom?: number;
 }

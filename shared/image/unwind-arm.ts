@@ -125,6 +125,10 @@ function decodeCode(first: number, code: number): ArmStep | undefined {
   if (first < 0xee) return { size: 2, pop: (code & 0xff) | ((code & 0x100) !== 0 ? POPS_LR : 0) };
   if (first === 0xef) return (code & 0xf0) === 0 ? { size: 4, add: (code & 15) * 4, loadsLr: true } : undefined;
   switch (first) {
+    // Of Microsoft's own; the processor or the kernel pushed these, no instruction.
+    case 0xee:
+      if (code === 0xee01) return { size: 0, interruption: "machine-frame" };
+      return code === 0xee02 ? { size: 0, interruption: "context" } : undefined;
     case 0xf5:
     case 0xf6: {
       const count = (code & 15) - ((code >> 4) & 15) + 1;
@@ -141,7 +145,7 @@ function decodeCode(first: number, code: number): ArmStep | undefined {
     case 0xfc:
       return { size: 4 };
     default:
-      // 0xEE: forms of Microsoft's own that are not told; 0xF0 to 0xF4: none yet.
+      // 0xF0 to 0xF4: none yet.
       return undefined;
   }
 }

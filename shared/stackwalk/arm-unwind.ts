@@ -1,3 +1,6 @@
+import type { VirtualAddress } from "../dump/address.ts";
+import { CONTEXT_ARM, readArmContext } from "../dump/context/arm.ts";
+import { readExact } from "../dump/memory.ts";
 import { readArmUnwind } from "../image/unwind-arm.ts";
 import { type ArmStep, armCodesAt, POPS_LR } from "../image/unwind-arm-codes.ts";
 import type { Caller, FrameTrust, StackFrame, Unwound } from "./frame.ts";
@@ -50,7 +53,8 @@ export function unwindArm(scene: WalkScene, module: WalkedModule, frame: StackFr
 
 function undoSteps(scene: WalkScene, steps: readonly ArmStep[], from: bigint, registers: Registers): Unwound {
   let sp = from;
-  for (const { pop = 0, add = 0, loadsLr, spFrom } of steps) {
+  for (const { pop = 0, add = 0, loadsLr, spFrom, interruption } of steps) {
+    if (interruption) return interrupted(scene, interruption, sp, registers);
     if (spFrom !== undefined) {
       const name = NUMBERED[spFrom];
       const kept = name === undefined ? undefined : registers[name];
@@ -67,6 +71,22 @@ function undoSteps(scene: WalkScene, steps: readonly ArmStep[], from: bigint, re
     sp += BigInt(add);
   }
   return returned(sp, registers);
+}
+
+/** What was pushed when code was interrupted: it goes on where it was. */
+function interrupted(
+  { stack }: WalkScene,
+  kind: NonNullable<ArmStep["interruption"]>,
+  at: bigint,
+  { lr: _, ...kept }: Registers,
+): Unwound {
+  if (kind === "machine-frame") {
+    const [sp, pc] = [stack.pointer(at), stack.pointer(at + 4n)];
+    return sp === undefined || pc === undefined ? undefined : { ...callerArm("cfi", pc, sp, kept), interrupted: true };
+  }
+  const bytes = readExact(stack.memory, at as VirtualAddress, CONTEXT_ARM.size);
+  const context = bytes && readArmContext(bytes);
+  return context && { ...callerArm("cfi", context.pc, context.sp, context.registers), interrupted: true };
 }
 
 function returned(sp: bigint, { lr, ...kept }: Registers): Unwound {

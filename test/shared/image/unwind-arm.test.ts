@@ -204,6 +204,8 @@ describe("unwind records of ARM", () => {
     [[0xe2], { size: 4, add: 24 }],
     [[0xe9, 0x01], { size: 4, add: 0x404 }],
     [[0xed, 0x81], { size: 2, pop: mask(0, 7) | LR }],
+    [[0xee, 0x01], { size: 0, interruption: "machine-frame" }],
+    [[0xee, 0x02], { size: 0, interruption: "context" }],
     [[0xef, 0x05], { size: 4, add: 20, loadsLr: true }],
     [[0xf5, 0x8a], { size: 4, add: 24 }],
     [[0xf6, 0x00], { size: 4, add: 8 }],
@@ -219,7 +221,7 @@ describe("unwind records of ARM", () => {
   });
 
   it.each([
-    ["a code of Microsoft's own", [...word(0x80 | (1 << 28)), 0xee, 0x01, 0xff, 0xff], "unsupported"],
+    ["an unknown code of Microsoft's own", [...word(0x80 | (1 << 28)), 0xee, 0x03, 0xff, 0xff], "unsupported"],
     ["a code that is none", [...word(0x80 | (1 << 28)), 0xf0, 0xff, 0xff, 0xff], "unsupported"],
     ["registers in the wrong order", [...word(0x80 | (1 << 28)), 0xf5, 0xa8, 0xff, 0xff], "unsupported"],
     ["a list without an end", [...word(0x80 | (1 << 28)), 1, 2, 3, 4], "unsupported"],

@@ -81,6 +81,22 @@ describe("ARM unwind data of Windows", () => {
     expect(shown(found).slice(0, 3)).toEqual(["+1080 context", "+1100 cfi", "+2080 cfi"]);
   });
 
+  it("go on with what was interrupted, by a machine frame or a context", () => {
+    const codes = (code: number): FakeFunction => ({ ...FRAMED, info: [0x80, 0, 0, 0x10, 0x03, 0xee, code, 0xff] });
+    const machine = frames({
+      pc: 0x2080,
+      slots: { 268: STACK + 0x200n, 272: AT + 0x1081n, 532: AT + 0x3001n },
+      functions: [PACKED, codes(1)],
+    });
+    expect(shown(machine).slice(0, 3)).toEqual(["+2080 context", "+1080 cfi", "+3000 cfi"]);
+    expect(machine[1]).toMatchObject({ interrupted: true, sp: STACK + 0x200n, lookupRva: 0x1080 });
+    // ContextFlags, then R0 to R12, Sp, Lr and Pc.
+    const slots = { 268: 0x20_0003n, [0x110 + 28]: 7n, [0x10c + 0x38]: STACK + 0x200n, [0x10c + 0x40]: AT + 0x1080n };
+    const whole = frames({ pc: 0x2080, slots, functions: [PACKED, codes(2)] });
+    expect(whole[1]).toMatchObject({ interrupted: true, sp: STACK + 0x200n, lookupRva: 0x1080, registers: { r7: 7n } });
+    expect(shown(frames({ pc: 0x2080, slots: {}, functions: [PACKED, codes(2)] }))).toHaveLength(1);
+  });
+
   it("give way to a scan where they are of no known form or the register is not known", () => {
     const slots = { 288: AT + 0x3001n };
     const strange: FakeFunction = { ...PACKED, packed: 3 };
