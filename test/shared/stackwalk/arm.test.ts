@@ -1,3 +1,4 @@
+import { dataView } from "../../../shared/bytes/layout.ts";
 import type { VirtualAddress } from "../../../shared/dump/address.ts";
 import type { DumpModule } from "../../../shared/dump/dump.ts";
 import { NO_SYMBOLS } from "../../../shared/stackwalk/symbol-provider.ts";
@@ -41,6 +42,16 @@ function frames({ pc, registers = {}, slots = {}, functions = [PACKED, FRAMED] }
     modules: [MODULE],
     provider: { ...NO_SYMBOLS, image: () => imageBytes(image) },
   }).frames;
+}
+
+/** A small generator of numbers that does not depend on the run. */
+function randomBytes(seed: number): (length: number) => Uint8Array {
+  let state = seed * 2654435761 + 1;
+  return (length) =>
+    Uint8Array.from({ length }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return state >>> 24;
+    });
 }
 
 describe("ARM unwind data of Windows", () => {
@@ -95,6 +106,31 @@ describe("ARM unwind data of Windows", () => {
     const whole = frames({ pc: 0x2080, slots, functions: [PACKED, codes(2)] });
     expect(whole[1]).toMatchObject({ interrupted: true, sp: STACK + 0x200n, lookupRva: 0x1080, registers: { r7: 7n } });
     expect(shown(frames({ pc: 0x2080, slots: {}, functions: [PACKED, codes(2)] }))).toHaveLength(1);
+  });
+
+  it("end within the limit and never go round where they make no sense", () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const bytes = randomBytes(seed);
+      const functions = Array.from({ length: 32 }, (_, index): FakeFunction => {
+        const info = [...bytes(0x80)];
+        // Most are of the version that is read, and short.
+        info[2] = (info[2] as number) & 0xf0;
+        const packed = { packed: (dataView(bytes(4)).getUint32(0, true) & ~3) | 1 };
+        return { begin: 0x1001 + index * 0x280, end: 0, info, ...(index % 2 === 0 ? packed : {}) };
+      });
+      const slots = Object.fromEntries(
+        Array.from({ length: 0x800 }, (_, at) => {
+          const into = dataView(bytes(2)).getUint16(0, true);
+          return [at * 8, into % 3 === 0 ? STACK + BigInt(into % 0x4000) : AT + 0x1000n + BigInt(into % 0x5000)];
+        }),
+      );
+      const registers = { lr: AT + 0x1101n, fp: STACK + 0x200n, r7: STACK + 0x300n };
+      const found = frames({ pc: 0x1000 + seed * 0x111, registers, slots, functions });
+      expect(found.length).toBeGreaterThan(0);
+      expect(found.length).toBeLessThanOrEqual(4096);
+      const down = found.filter(({ sp }, at) => at > 0 && sp < (found[at - 1]?.sp ?? 0n));
+      expect(down.length).toBeLessThan(20);
+    }
   });
 
   it("give way to a scan where they are of no known form or the register is not known", () => {
