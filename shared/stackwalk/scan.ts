@@ -29,11 +29,11 @@ export function scanForCaller(
   const near = scene.kernel ? KERNEL_SLOTS : sure ? SLOTS_BEHIND_SURE : SLOTS;
   if (slot + BigInt(near) * step > scene.stack.lookedAhead) planScan(scene, frame, slot);
   const slots = scene.cpu === "amd64" && scene.os === "Windows NT" ? Math.max(near, FAR_SLOTS) : near;
-  const aligned = scene.kernel && scene.cpu === "amd64" && slot >> 63n === 1n;
+  const aligned = scene.cpu === "amd64" && scene.os === "Windows NT";
   for (let count = 0; count < slots && (limit === undefined || slot < limit); count++, slot += step) {
     const value = scene.stack.pointer(slot);
     if (value === undefined) return undefined;
-    // Kernel code of x64 calls with its stack aligned to 16 bytes: what a call pushes stands 8 below such a place.
+    // Code of Windows x64 calls with its stack aligned to 16 bytes: what a call pushes stands 8 below such a place.
     if (aligned && (slot & 15n) !== 8n) continue;
     if (!isReturnAddress(scene, value)) continue;
     const caller = make(scene.strip(value), slot, count >= near);

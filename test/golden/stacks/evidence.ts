@@ -19,6 +19,9 @@ export const EVIDENCE = {
   "start-of-function":
     "theirs is a scan's guess; the symbol file has a function that starts at that very address: a pointer to code, as " +
     "main and _start leave them on the stack, and no call returns there",
+  "misaligned-slot":
+    "theirs is a scan's guess from a word that stands in no slot where x64 code of Windows leaves a return address: calls " +
+    "are made with the stack aligned to 16 bytes, so it stands 8 below a multiple of 16",
   "inside-frame":
     "theirs is a scan's guess from a word inside of the frame that unwind data or a chain of frame pointers enclose: " +
     "a local variable or what an older call has left",
@@ -58,6 +61,7 @@ export type Evidence = keyof typeof EVIDENCE;
 export const DISPROVES: readonly Evidence[] = [
   "no-call-before",
   "start-of-function",
+  "misaligned-slot",
   "inside-frame",
   "outermost-frame",
   "above-bottom",
@@ -152,7 +156,7 @@ function both({ dump, fields }: Question, ours: ReportFrame, frames: readonly St
 }
 
 function theirsAlone(
-  { dump, symbols, pairs, at }: Question,
+  { dump, thread, symbols, pairs, at }: Question,
   theirs: OracleFrame,
   frames: readonly StackFrame[],
   end: string,
@@ -173,6 +177,12 @@ function theirsAlone(
   const callee = frames[below?.frame ?? -1];
   const caller = frames[above?.frame ?? -1];
   if (!callee) return undefined;
+  if (theirs.trust === "scan" && dump.cpu === "amd64" && dump.system.os === "Windows NT") {
+    const slots = slotsOf(dump, thread, frames[0]?.sp ?? callee.sp, caller?.sp, returns);
+    // Where code leaves return addresses it stands no more often than both sides have it.
+    const aligned = slots.filter((slot) => slot % 16n === 8n).length;
+    if (slots.length > aligned && aligned <= frames.filter(({ ip }) => ip === returns).length) return "misaligned-slot";
+  }
   const outermost = caller?.trust === "scan" && isOutermost(dump, callee);
   if (caller && (caller.trust === "cfi" || caller.trust === "frame_pointer" || outermost)) {
     // The highest word of a frame is its return address.
@@ -182,6 +192,15 @@ function theirsAlone(
   }
   if (!caller && end === "bottom" && theirs.trust === "scan" && isOutermost(dump, callee)) return "above-bottom";
   return undefined;
+}
+
+/** Where the word stands between two stack pointers; without the second up to the end of the thread's stack. */
+function slotsOf(dump: Dump, thread: number, from: bigint, to: bigint | undefined, word: bigint): bigint[] {
+  const { start, size } = dump.threads[thread]?.stack ?? { start: 0n, size: 0 };
+  const end = to ?? start + BigInt(size);
+  const slots: bigint[] = [];
+  for (let slot = from; slot < end; slot += 8n) if (wordAt(dump, slot) === word) slots.push(slot);
+  return slots;
 }
 
 /** Whether a frame's frame pointer is the zero that threads start with, or points to a record of zeros. */

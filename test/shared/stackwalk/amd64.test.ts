@@ -166,7 +166,8 @@ describe("x64 unwind data", () => {
     const third: FakeFunction = { begin: 0x1000, end: 0x1100, info: [0x03, 0, 0, 0] };
     const { frames: found } = frames(
       [third, PLAIN],
-      { 264: BASE + 0x1010n, 272: BASE + 0x2055n },
+      // 8 below a multiple of 16 each, where calls leave return addresses; between them one that no call left.
+      { 264: BASE + 0x1010n, 272: BASE + 0x2070n, 280: BASE + 0x2055n },
       0x1010,
       {},
       {

@@ -57,8 +57,8 @@ const HOME = { begin: 0x3000, end: 0x3100, info: [1, 4, 1, 0, 4, 0x02] };
 
 describe("stacks of a processor's own", () => {
   it("end a scan where they end, not where the memory does", () => {
-    const slots = { 384: BASE + 0x3000n };
-    const behind = { [SIZE + 0x20]: BASE + 0x4000n };
+    const slots = { 392: BASE + 0x3000n };
+    const behind = { [SIZE + 0x28]: BASE + 0x4000n };
     expect(run({ own: BELOW, slots, behind }).frames).toEqual(["+1080 context", "+3000 scan", "+4000 scan"]);
     expect(run({ own: BELOW, slots, behind, known: SIZE }).frames).toEqual(["+1080 context", "+3000 scan"]);
   });
@@ -97,7 +97,7 @@ describe("stacks of a processor's own", () => {
   });
 
   it("are not asked for by a thread on its own stack", () => {
-    const { asked, frames } = run({ own: STACK - 0x100n + 0x40n, slots: {}, thread: { 384: BASE + 0x3000n } });
+    const { asked, frames } = run({ own: STACK - 0x100n + 0x40n, slots: {}, thread: { 392: BASE + 0x3000n } });
     expect(frames).toContain("+3000 scan");
     expect(asked).toEqual([]);
   });
