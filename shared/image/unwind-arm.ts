@@ -1,4 +1,4 @@
-import { dataView } from "../bytes/layout.ts";
+import { readXdataRecord, sharedSteps, type XdataForm } from "./arm-xdata.ts";
 import type { ImageBytes } from "./image-bytes.ts";
 import type { PdataEntry } from "./pdata.ts";
 import { type ArmStep, type ArmUnwind, codeSize, POPS_LR } from "./unwind-arm-codes.ts";
@@ -9,10 +9,7 @@ import { packedArmCodes } from "./unwind-arm-packed.ts";
  * https://learn.microsoft.com/cpp/build/arm-exception-handling
  */
 
-/** A record that is not longer than any compiler makes it. */
-const MAX_SCOPES = 1024;
-/** Steps of all epilogues together after which no further one is read: they share their codes. */
-const MAX_STEPS = 4096;
+const FORM: XdataForm = { unit: 2, scopesShift: 23, codeWordsShift: 28 };
 
 /** Steps from an index of the codes, and what the end code stands for in an epilogue. */
 interface CodeList {
@@ -32,49 +29,22 @@ export function readArmUnwind(image: ImageBytes, entry: PdataEntry): ArmUnwind |
 }
 
 function readXdata(image: ImageBytes, begin: number, rva: number): ArmUnwind | "hole" | "unsupported" {
-  const head = image.read(rva, 4);
-  if (head.length < 4) return "hole";
-  const first = dataView(head).getUint32(0, true);
-  const length = (first & 0x3ffff) * 2;
-  const single = ((first >>> 21) & 1) !== 0;
-  const hasProlog = ((first >>> 22) & 1) === 0;
-  let scopes = (first >>> 23) & 31;
-  let codeWords = first >>> 28;
-  let at = rva + 4;
-  if (((first >>> 18) & 3) !== 0) return "unsupported";
-  if (scopes === 0 && codeWords === 0) {
-    const more = image.read(at, 4);
-    if (more.length < 4) return "hole";
-    scopes = dataView(more).getUint16(0, true);
-    codeWords = more[2] as number;
-    at += 4;
-  }
-  const scopeCount = single ? 0 : scopes;
-  if (scopeCount > MAX_SCOPES) return "unsupported";
-  const size = scopeCount * 4 + codeWords * 4;
-  const rest = image.read(at, size);
-  if (rest.length < size) return "hole";
-  const view = dataView(rest);
-  const bytes = rest.subarray(scopeCount * 4);
+  const record = readXdataRecord(image, rva, FORM);
+  if (typeof record === "string") return record;
+  const { head, length, single, scopes, codes: bytes } = record;
   const codes = decodeCodes(bytes, 0);
   if (!codes) return "unsupported";
+  const hasProlog = ((head >>> 22) & 1) === 0;
   const epilogs: { start: number; codes: readonly ArmStep[] }[] = [];
-  const known = new Map<number, readonly ArmStep[] | undefined>();
-  let steps = 0;
-  const epilogAt = (index: number): readonly ArmStep[] | undefined => {
-    if (!known.has(index) && steps < MAX_STEPS) {
-      const list = decodeCodes(bytes, index);
-      steps += list?.steps.length ?? 0;
-      known.set(index, list && [...list.steps, list.end]);
-    }
-    return known.get(index);
-  };
-  if (single) {
-    const own = epilogAt(scopes);
+  const epilogAt = sharedSteps((index) => {
+    const list = decodeCodes(bytes, index);
+    return list && [...list.steps, list.end];
+  });
+  if (single !== undefined) {
+    const own = epilogAt(single);
     if (own) epilogs.push({ start: length - codeSize(own), codes: own });
   }
-  for (let scope = 0; scope < scopeCount; scope++) {
-    const word = view.getUint32(scope * 4, true);
+  for (const word of scopes) {
     const own = epilogAt(word >>> 24);
     if (own) epilogs.push({ start: (word & 0x3ffff) * 2, codes: own });
   }

@@ -1,4 +1,4 @@
-import { dataView } from "../bytes/layout.ts";
+import { readXdataRecord, sharedSteps, type XdataForm } from "./arm-xdata.ts";
 import type { ImageBytes } from "./image-bytes.ts";
 import type { PdataEntry } from "./pdata.ts";
 import type { Arm64Code, Arm64Special, Arm64Unwind } from "./unwind-arm64-codes.ts";
@@ -9,9 +9,7 @@ import { packedCodes } from "./unwind-arm64-packed.ts";
  * https://learn.microsoft.com/cpp/build/arm64-exception-handling
  */
 
-/** Words of a record that is not longer than any compiler makes it. */
-const MAX_SCOPES = 1024;
-const MAX_CODE_WORDS = 256;
+const FORM: XdataForm = { unit: 4, scopesShift: 22, codeWordsShift: 27 };
 
 /**
  * The unwind data behind a record of the exception directory.
@@ -24,39 +22,20 @@ export function readArm64Unwind(image: ImageBytes, { begin, words }: PdataEntry)
 }
 
 function readXdata(image: ImageBytes, begin: number, rva: number): Arm64Unwind | "hole" | "unsupported" {
-  const head = image.read(rva, 4);
-  if (head.length < 4) return "hole";
-  const first = dataView(head).getUint32(0, true);
-  const length = (first & 0x3ffff) * 4;
-  const single = ((first >>> 21) & 1) !== 0;
-  let scopes = (first >>> 22) & 31;
-  let codeWords = first >>> 27;
-  let at = rva + 4;
-  if (((first >>> 18) & 3) !== 0) return "unsupported";
-  if (scopes === 0 && codeWords === 0) {
-    const more = image.read(at, 4);
-    if (more.length < 4) return "hole";
-    scopes = dataView(more).getUint16(0, true);
-    codeWords = more[2] as number;
-    at += 4;
-  }
-  const scopeCount = single ? 0 : scopes;
-  if (scopeCount > MAX_SCOPES || codeWords > MAX_CODE_WORDS) return "unsupported";
-  const rest = image.read(at, scopeCount * 4 + codeWords * 4);
-  if (rest.length < scopeCount * 4 + codeWords * 4) return "hole";
-  const view = dataView(rest);
-  const bytes = rest.subarray(scopeCount * 4);
+  const record = readXdataRecord(image, rva, FORM);
+  if (typeof record === "string") return record;
+  const { length, single, scopes, codes: bytes } = record;
   const codes = decodeCodes(bytes, 0);
   if (!codes) return "unsupported";
   const epilogs: { start: number; codes: readonly Arm64Code[] }[] = [];
-  if (single) {
-    const own = decodeCodes(bytes, scopes);
+  const epilogAt = sharedSteps((index) => decodeCodes(bytes, index));
+  if (single !== undefined) {
+    const own = epilogAt(single);
     // The last instruction, the return, stands for the code `end`.
     if (own) epilogs.push({ start: length - (own.length + 1) * 4, codes: own });
   }
-  for (let scope = 0; scope < scopeCount; scope++) {
-    const word = view.getUint32(scope * 4, true);
-    const own = decodeCodes(bytes, word >>> 22);
+  for (const word of scopes) {
+    const own = epilogAt(word >>> 22);
     if (own) epilogs.push({ start: (word & 0x3ffff) * 4, codes: own });
   }
   return { begin, length, codes, hasProlog: true, epilogs };
