@@ -20,7 +20,14 @@ import type { StopFacts } from "../triage/stop-codes/stop-facts.ts";
 import { loadWords, Words, type WordTable } from "../triage/words/words.ts";
 import { analyzeInstruction, listCode } from "./instruction.ts";
 import type { Platform } from "./ports.ts";
-import { type AnalysisSymbols, analyzeStacks, type SymbolOptions, symbolsOf, withModulesOf } from "./stacks.ts";
+import {
+  type AnalysisSymbols,
+  analyzeStacks,
+  type SymbolOptions,
+  symbolsOf,
+  symbolsOnStacks,
+  withModulesOf,
+} from "./stacks.ts";
 
 /** Limits of one analysis (DESIGN, "Budgets"). Reaching one gives a partial report that says so. */
 export interface AnalysisLimits {
@@ -183,6 +190,7 @@ async function finish(
   });
   const followup =
     explained && verdict.address !== undefined ? await listCode(explained, verdict.address, instruction) : undefined;
+  const symbols = stacks && runner ? await symbolsOnStacks(stacks, runner, notes) : undefined;
   const report = buildReport({
     dump: await opened.whole(),
     words,
@@ -192,7 +200,7 @@ async function finish(
     instruction,
     followup,
     stacks: stacks?.threads,
-    symbols: stacks?.provider,
+    symbols,
     symbolIo: stacks?.symbolIo ?? NO_IO,
     grouping: CURRENT_GROUPING,
     bucketId: options.platform.hash([CURRENT_GROUPING, verdict.groupingKey]),

@@ -5,7 +5,7 @@ import type { CpuContext } from "../dump/cpu-context.ts";
 import type { Dump, DumpModule } from "../dump/dump.ts";
 import { attempt, attemptTogether, type Notes } from "../notes.ts";
 import type { StackFrame } from "../stackwalk/frame.ts";
-import type { SymbolProvider } from "../stackwalk/symbol-provider.ts";
+import type { ModuleSymbols, SymbolProvider } from "../stackwalk/symbol-provider.ts";
 import { walkThreads } from "../stackwalk/walk-threads.ts";
 import type { ChosenFile } from "../symbols/chosen-files.ts";
 import { type NamedFrame, nameFrames, namesAhead } from "../symbols/name-frames.ts";
@@ -107,6 +107,34 @@ export async function analyzeStacks(
     provider,
     symbolIo,
   };
+}
+
+/**
+ * Symbols of the modules on the stacks, as reports list them. A step of its own: a walk or a naming that was cut short
+ * has not asked for all of them, and identities that became known since may lead to other files.
+ */
+export async function symbolsOnStacks(
+  { threads, provider }: Stacks,
+  runner: StepRunner,
+  notes: Notes,
+): Promise<ReadonlyMap<DumpModule, ModuleSymbols>> {
+  const modules = new Set([...threads.values()].flat().flatMap(({ frame }) => (frame.module ? [frame.module] : [])));
+  const found = new Map<DumpModule, ModuleSymbols>();
+  const asking = [...modules].map(
+    (module): Task =>
+      () => {
+        const symbols = provider.forModule(module);
+        if (symbols) found.set(module, symbols);
+        return [];
+      },
+  );
+  await together(runner, notes, "symbols", asking);
+  return new Map(
+    [...modules].flatMap((module) => {
+      const symbols = found.get(module);
+      return symbols ? [[module, symbols] as const] : [];
+    }),
+  );
 }
 
 /** The stacks of a dump whose modules have become known better since: frames name the modules of that dump. */

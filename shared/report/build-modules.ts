@@ -1,7 +1,6 @@
 import { addOffset, hexAddress } from "../dump/address.ts";
 import type { Dump, DumpModule, DumpUnloadedModule } from "../dump/dump.ts";
-import type { ModuleSymbols, SymbolProvider } from "../stackwalk/symbol-provider.ts";
-import type { NamedFrame } from "../symbols/name-frames.ts";
+import type { ModuleSymbols } from "../stackwalk/symbol-provider.ts";
 import { baseName } from "../triage/module-at.ts";
 import type { CrashReport } from "./crash-report.ts";
 
@@ -48,22 +47,6 @@ export function unloadedModulePart(dump: Dump, module: DumpUnloadedModule): Cras
 
 function hex32(value: number | undefined): string | null {
   return value === undefined ? null : `0x${value.toString(16).padStart(8, "0")}`;
-}
-
-/** Symbols of the modules that are on some stack: those of others were never asked for. */
-export function usedSymbols(
-  stacks: ReadonlyMap<number, readonly NamedFrame[]> | undefined,
-  provider: SymbolProvider | undefined,
-): Map<DumpModule, ModuleSymbols> {
-  const used = new Map<DumpModule, ModuleSymbols>();
-  for (const frames of stacks?.values() ?? []) {
-    for (const { frame } of frames) {
-      if (!frame.module || used.has(frame.module)) continue;
-      const symbols = provider?.forModule(frame.module);
-      if (symbols) used.set(frame.module, symbols);
-    }
-  }
-  return used;
 }
 
 /** What became of a module's symbols. */

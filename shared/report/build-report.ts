@@ -1,8 +1,8 @@
 import type { IoCounts } from "../bytes/byte-source.ts";
 import { hexAddress } from "../dump/address.ts";
-import type { Dump } from "../dump/dump.ts";
+import type { Dump, DumpModule } from "../dump/dump.ts";
 import type { Note } from "../notes.ts";
-import type { SymbolProvider } from "../stackwalk/symbol-provider.ts";
+import type { ModuleSymbols } from "../stackwalk/symbol-provider.ts";
 import type { NamedFrame } from "../symbols/name-frames.ts";
 import type { CrashReason } from "../triage/crash-reason.ts";
 import type { InstructionFacts, ListedCode } from "../triage/instruction/instruction-facts.ts";
@@ -14,7 +14,7 @@ import { analysisFields } from "./analysis-fields.ts";
 import { bugcheckPart, exceptionPart } from "./build-exception.ts";
 import { crashInfoPart, instructionPart } from "./build-instruction.ts";
 import { kernelLists, kernelPart } from "./build-kernel.ts";
-import { modulePart, symbolPart, unloadedModulePart, usedSymbols } from "./build-modules.ts";
+import { modulePart, symbolPart, unloadedModulePart } from "./build-modules.ts";
 import { machinePart } from "./build-secondary.ts";
 import { crashingThreadPart, threadPart } from "./build-threads.ts";
 import type { CrashReport } from "./crash-report.ts";
@@ -37,8 +37,8 @@ export interface ReportInput {
   readonly followup?: ListedCode | undefined;
   /** Walked stacks by index of the thread; absent when nothing was walked. */
   readonly stacks: ReadonlyMap<number, readonly NamedFrame[]> | undefined;
-  /** Status of the modules' symbols. */
-  readonly symbols: SymbolProvider | undefined;
+  /** Symbols of the modules on some stack: those of others were never asked for. */
+  readonly symbols: ReadonlyMap<DumpModule, ModuleSymbols> | undefined;
   readonly symbolIo: IoCounts;
   readonly grouping: string;
   readonly bucketId: string | undefined;
@@ -54,7 +54,7 @@ export function buildReport(input: ReportInput): CrashReport {
   const { dump, words, crash, verdict } = input;
   const hex = (address: bigint): string => hexAddress(address, dump.pointerSize);
   const uptime = processUptime(dump);
-  const symbols = usedSymbols(input.stacks, input.symbols);
+  const symbols = input.symbols ?? new Map<DumpModule, ModuleSymbols>();
   const crashingFrames = dump.crashingThread === undefined ? undefined : input.stacks?.get(dump.crashingThread);
   const sections = dump.sections.map(({ name, offset, size }) => ({ name, offset, size }));
   return {
